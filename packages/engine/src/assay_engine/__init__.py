@@ -1,0 +1,1 @@
+"""Feature flags, rules and bucketing: a pure evaluator without I/O."""

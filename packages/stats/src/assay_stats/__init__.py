@@ -1,0 +1,1 @@
+"""Moments in, inferences out: the statistics of experiments."""
