@@ -71,8 +71,8 @@ _SENTENCES = {
     Reason.TOO_FEW_UNITS: "a variant has fewer than two units, so its variance is unknown",
     Reason.NOT_FINITE: (
         "a count, mean or variance is missing or not finite: the input held NaN or infinity, its squares "
-        "left the range of floating point, or power sums were taken too far from the mean to resolve a variance "
-        "(subtract a pilot mean before summing)"
+        "left the range of floating point, or power sums were taken too far from the mean to resolve a "
+        "variance (subtract a pilot mean before summing)"
     ),
     Reason.NEGATIVE_VARIANCE: "a variance is negative, so the moments are wrong",
     Reason.IMPOSSIBLE_COVARIANCE: "a covariance exceeds what its variances allow",
