@@ -1,1 +1,5 @@
 """The experimentation platform."""
+
+from importlib.metadata import version
+
+__version__ = version("assay")

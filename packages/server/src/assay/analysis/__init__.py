@@ -1,0 +1,1 @@
+"""From rows to conclusions: plan, one query, moments, result document."""

@@ -1,0 +1,15 @@
+"""How asking for results can fail."""
+
+from assay.shared.errors import Invalid, NotFound
+
+
+class NoResults(NotFound):
+    """The experiment has not been analysed yet."""
+
+    code = "no_results"
+
+
+class UnknownArm(Invalid):
+    """The arm does not occur in the data."""
+
+    code = "unknown_arm"

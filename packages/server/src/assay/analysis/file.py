@@ -1,0 +1,165 @@
+"""From a CSV or Parquet file to its result document, without a server."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ibis.expr.types import Table
+
+from assay.analysis import aggregate, units
+from assay.analysis.conclude import conclude
+from assay.analysis.document import Document
+from assay.analysis.errors import UnknownArm
+from assay.analysis.plan import ArmPlan, Kind, MetricPlan, Plan
+from assay.shared.errors import Invalid
+from assay.sources import service as sources
+
+MAX_ARMS = 20
+
+
+class InvalidRequest(Invalid):
+    """The question about the file does not fit together."""
+
+    code = "invalid_request"
+
+
+@dataclass(frozen=True, slots=True)
+class FileRequest:
+    """What to read from a file of one row per unit.
+
+    Attributes:
+        metrics: Columns to compare.
+        ratios: Names of ratio metrics, each with its numerator and denominator column.
+        caps: Metrics that are also read capped, each with the pooled quantile of all units to cap at.
+        weights: Planned weights per arm; empty means equal ones.
+        zero_fill: Count a unit without a value as 0 instead of leaving it out.
+    """
+
+    path: Path
+    unit: str
+    variant: str
+    control: str
+    metrics: Sequence[str] = ()
+    ratios: Mapping[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])
+    caps: Mapping[str, float] = field(default_factory=dict[str, float])
+    weights: Mapping[str, float] = field(default_factory=dict[str, float])
+    alpha: float = 0.05
+    zero_fill: bool = False
+
+
+def analyze_file(request: FileRequest) -> Document:
+    """The result of the experiment in a file.
+
+    Raises:
+        UnreadableTable, UnknownColumn, UnusableColumn, RepeatedUnits, UnknownArm, InvalidRequest: With the
+            value that is wrong and the way out.
+    """
+    engine = sources.local_engine()
+    table = sources.open_file(engine, request.path)
+    columns = _columns(request)
+    sources.require_columns(table, [request.unit, request.variant, *columns])
+    for column in columns:
+        sources.require_measurable(table, column)
+    # The inner names carry a prefix, so that a metric column may be called `unit` or `arm`.
+    names = {f"metric:{column}": column for column in columns}
+    sample = units.from_rows(table, unit=request.unit, arm=request.variant, columns=names, arms=None)
+    rows = _zero_filled(sample.table, names) if request.zero_fill else sample.table
+    rows = engine.create_table("units", rows, temp=True)
+    capped = {_capped(metric): (f"metric:{metric}", quantile) for metric, quantile in request.caps.items()}
+    rows = units.with_caps(rows, capped)
+    plan = _plan(request, rows)
+    return conclude(plan, aggregate.collect(rows, plan.metrics), sample.excluded)
+
+
+def _columns(request: FileRequest) -> list[str]:
+    wanted = [*request.metrics, *(column for pair in request.ratios.values() for column in pair)]
+    if not wanted:
+        raise InvalidRequest("no metric given; name at least one column")
+    if not 0 < request.alpha < 1:
+        raise InvalidRequest(f"alpha must lie between 0 and 1, not {request.alpha}", value=request.alpha)
+    for metric, quantile in request.caps.items():
+        if metric not in request.metrics:
+            raise InvalidRequest(f"cap for {metric!r}, which is not among the metrics", value=metric)
+        if not 0 < quantile < 1:
+            raise InvalidRequest(f"a cap is a quantile between 0 and 1, not {quantile}", value=quantile)
+    return list(dict.fromkeys(wanted))
+
+
+def _zero_filled(table: Table, names: Mapping[str, str]) -> Table:
+    return table.mutate(**{name: table[name].cast("float64").fill_null(0.0) for name in names})
+
+
+def _plan(request: FileRequest, rows: Table) -> Plan:
+    arms = _arms(rows)
+    if request.control not in arms:
+        raise UnknownArm(
+            f"control {request.control!r} does not occur in column {request.variant!r}; "
+            f"it has {', '.join(arms) or 'no value'}",
+            value=request.control,
+        )
+    if strange := sorted(set(request.weights) - set(arms)):
+        raise UnknownArm(f"weight for {strange[0]!r}, which does not occur in column {request.variant!r}")
+    ordered = [request.control, *(arm for arm in arms if arm != request.control)]
+    return Plan(
+        unit=request.unit,
+        control=request.control,
+        arms=tuple(ArmPlan(arm, request.weights.get(arm, 1.0)) for arm in ordered),
+        metrics=_metrics(request, rows),
+        alpha=request.alpha,
+    )
+
+
+def _arms(rows: Table) -> list[str]:
+    found = rows.select(units.ARM).distinct().order_by(units.ARM).limit(MAX_ARMS + 1).to_pyarrow()
+    arms = found[units.ARM].to_pylist()
+    if len(arms) > MAX_ARMS:
+        raise InvalidRequest(
+            f"the variant column has more than {MAX_ARMS} different values, the first being {arms[0]!r}; "
+            "is it the right column?"
+        )
+    return arms
+
+
+def _metrics(request: FileRequest, rows: Table) -> tuple[MetricPlan, ...]:
+    single = [
+        MetricPlan(
+            key=column, name=column, kind=_kind(rows, f"metric:{column}"), columns=(f"metric:{column}",)
+        )
+        for column in request.metrics
+    ]
+    capped = [
+        MetricPlan(
+            key=f"{column}_capped",
+            name=f"{column} capped at quantile {quantile:g}",
+            kind=Kind.MEAN,
+            columns=(_capped(column),),
+        )
+        for column, quantile in request.caps.items()
+    ]
+    ratios = [
+        MetricPlan(
+            key=name, name=name, kind=Kind.RATIO, columns=(f"metric:{numerator}", f"metric:{denominator}")
+        )
+        for name, (numerator, denominator) in request.ratios.items()
+    ]
+    return (*single, *capped, *ratios)
+
+
+def _capped(metric: str) -> str:
+    return f"capped:{metric}"
+
+
+def _kind(rows: Table, column: str) -> Kind:
+    return Kind.PROPORTION if _is_zero_or_one(rows, column) else Kind.MEAN
+
+
+def _is_zero_or_one(rows: Table, column: str) -> bool:
+    # TRUE/FALSE and whole numbers that are only ever 0 or 1 are answers to a yes-or-no question.
+    kind = rows[column].type()
+    if kind.is_boolean():
+        return True
+    values = rows[column]
+    others = (values.notnull() & (values != 0) & (values != 1)).sum().fill_null(0)
+    seen = values.count()
+    (found,) = rows.aggregate(others=others, seen=seen).to_pyarrow().to_pylist()
+    return found["others"] == 0 and found["seen"] > 0

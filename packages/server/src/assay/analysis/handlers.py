@@ -1,0 +1,53 @@
+"""The background work of this domain."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import anyio.to_thread
+import pyarrow as pa
+
+from assay.analysis import service
+from assay.analysis.document import Document
+from assay.analysis.experiment import analyze_events, plan_of
+from assay.core.config import Settings
+from assay.core.database import Database
+from assay.events import service as events
+from assay.experiments import service as experiments
+from assay.experiments.schemas import ExperimentOut
+from assay.jobs.worker import Handler, Task
+from assay.metrics import service as metrics
+from assay.metrics.definition import quantities
+from assay.metrics.schemas import MetricOut
+from assay.projects import service as projects
+
+
+def handlers(settings: Settings, database: Database, url: str) -> Mapping[str, Handler]:
+    """The tasks this domain can run."""
+
+    async def results(task: Task) -> dict[str, Any]:
+        project, key = task.arguments["project"], task.arguments["experiment"]
+        async with database.reading(isolation="REPEATABLE READ") as tx:
+            experiment = await experiments.get(tx, project, key)
+            measured = await metrics.require_all(tx, project, experiment.metrics)
+            place = await projects.get_environment(tx, project, experiment.assignments.environment)
+        await task.report(0.1, "reading events")
+        table = await events.table(
+            url,
+            schema=settings.database_schema,
+            environment_id=place.id,
+            experiment=key,
+            names=_event_names(measured),
+        )
+        await task.report(0.5, "computing")
+        document = await anyio.to_thread.run_sync(_analyze, experiment, measured, table)
+        return document.model_dump(mode="json")
+
+    return {service.KIND: results}
+
+
+def _event_names(measured: list[MetricOut]) -> list[str]:
+    return sorted({quantity.event for metric in measured for quantity in quantities(metric.definition)})
+
+
+def _analyze(experiment: ExperimentOut, measured: list[MetricOut], table: pa.Table) -> Document:
+    return analyze_events(table, plan_of(experiment, measured), measured)

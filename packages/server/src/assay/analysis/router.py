@@ -1,0 +1,59 @@
+"""Results over HTTP: begin, poll, result."""
+
+import uuid
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Response
+
+from assay.analysis import service
+from assay.analysis.schemas import ResultOut
+from assay.core.dependencies import Now, Reads, RetryingRoute, Writes
+from assay.core.parameters import LIMIT, Cursor, Limit
+from assay.jobs.schemas import TaskOut
+from assay.shared.ids import Key
+from assay.shared.pagination import Page
+
+router = APIRouter(
+    prefix="/projects/{project}/experiments/{experiment}/results", tags=["results"], route_class=RetryingRoute
+)
+ProjectKey = Annotated[Key, Path(description="Key of the project.")]
+ExperimentKey = Annotated[Key, Path(description="Key of the experiment.")]
+
+
+@router.post("", status_code=202)
+async def begin_results(
+    project: ProjectKey, experiment: ExperimentKey, tx: Writes, now: Now, response: Response
+) -> TaskOut:
+    """Begins an analysis; asked again while it runs, answers with the same one."""
+    task = await service.begin(tx, project, experiment, now=now)
+    response.headers["Location"] = f"/api/v1/projects/{project}/experiments/{experiment}/results/{task.id}"
+    return task
+
+
+@router.get("")
+async def list_results(
+    project: ProjectKey, experiment: ExperimentKey, tx: Reads, cursor: Cursor = None, limit: Limit = LIMIT
+) -> Page[TaskOut]:
+    """Lists the analyses of an experiment, oldest first."""
+    items, following = await service.listing(tx, project, experiment, cursor=cursor, limit=limit)
+    return Page(items=items, next_cursor=following)
+
+
+@router.get("/latest")
+async def latest_results(project: ProjectKey, experiment: ExperimentKey, tx: Reads) -> ResultOut:
+    """Reads the newest finished analysis."""
+    return await service.latest(tx, project, experiment)
+
+
+@router.get("/{task}")
+async def poll_results(project: ProjectKey, experiment: ExperimentKey, task: uuid.UUID, tx: Reads) -> TaskOut:
+    """Says where an analysis stands."""
+    return await service.poll(tx, project, experiment, task)
+
+
+@router.get("/{task}/document")
+async def read_results(
+    project: ProjectKey, experiment: ExperimentKey, task: uuid.UUID, tx: Reads
+) -> ResultOut:
+    """Reads a finished analysis; a conflict before it is COMPLETED."""
+    return await service.result(tx, project, experiment, task)

@@ -1,0 +1,63 @@
+"""Asking for results, and the newest ones there are."""
+
+import uuid
+from datetime import datetime
+
+from assay.analysis.document import Document
+from assay.analysis.errors import NoResults
+from assay.analysis.schemas import ResultOut
+from assay.core.database import ReadSession, WriteSession
+from assay.experiments import service as experiments
+from assay.jobs import service as jobs
+from assay.jobs.schemas import TaskOut
+
+KIND = "results"
+
+
+async def begin(tx: WriteSession, project: str, experiment: str, *, now: datetime) -> TaskOut:
+    """Asks for an analysis of what is known now; while one is under way, that is the one."""
+    identifier = await experiments.identify(tx, project, experiment)
+    arguments = {"project": project, "experiment": experiment}
+    return await jobs.begin_next(tx, kind=KIND, subject=str(identifier), arguments=arguments, now=now)
+
+
+async def poll(tx: ReadSession, project: str, experiment: str, task: uuid.UUID) -> TaskOut:
+    """Where an analysis stands."""
+    return await jobs.poll(tx, task, subject=str(await experiments.identify(tx, project, experiment)))
+
+
+async def result(tx: ReadSession, project: str, experiment: str, task: uuid.UUID) -> ResultOut:
+    """A finished analysis.
+
+    Raises:
+        NotFinished, TaskFailed: There is no document.
+    """
+    subject = str(await experiments.identify(tx, project, experiment))
+    document = await jobs.result(tx, task, subject=subject)
+    return ResultOut(
+        task=await jobs.poll(tx, task, subject=subject), document=Document.model_validate(document)
+    )
+
+
+async def listing(
+    tx: ReadSession, project: str, experiment: str, *, cursor: str | None, limit: int
+) -> tuple[list[TaskOut], str | None]:
+    """A page of an experiment's analyses, oldest first, and the cursor of the next."""
+    identifier = await experiments.identify(tx, project, experiment)
+    return await jobs.listing(tx, kind=KIND, subject=str(identifier), cursor=cursor, limit=limit)
+
+
+async def latest(tx: ReadSession, project: str, experiment: str) -> ResultOut:
+    """The newest finished analysis.
+
+    Raises:
+        NoResults: There is none yet.
+    """
+    identifier = await experiments.identify(tx, project, experiment)
+    found = await jobs.latest_result(tx, kind=KIND, subject=str(identifier))
+    if found is None:
+        raise NoResults(
+            f"experiment {experiment!r} has no results yet; begin an analysis first", value=experiment
+        )
+    task, document = found
+    return ResultOut(task=task, document=Document.model_validate(document))

@@ -1,0 +1,1 @@
+"""The HTTP API: joins the routers of the domains and translates failures."""

@@ -1,0 +1,114 @@
+"""One error format: every failure leaves as `application/problem+json` (RFC 9457)."""
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from asgi_correlation_id import correlation_id
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import Field
+from starlette.exceptions import HTTPException
+
+from assay.shared.errors import AssayError, Conflict, Denied, Invalid, NotFound
+from assay.shared.schema import Outgoing
+
+log = structlog.get_logger()
+
+MEDIA_TYPE = "application/problem+json"
+STATUS_BY_KIND: dict[type[AssayError], HTTPStatus] = {
+    NotFound: HTTPStatus.NOT_FOUND,
+    Conflict: HTTPStatus.CONFLICT,
+    Invalid: HTTPStatus.UNPROCESSABLE_ENTITY,
+    Denied: HTTPStatus.FORBIDDEN,
+}
+
+
+class FieldProblem(Outgoing):
+    """What is wrong with one part of the input."""
+
+    location: list[str | int] = Field(description="Where it stands: body, query or path, then the way down.")
+    message: str
+
+
+class Problem(Outgoing):
+    """A failure, for people and programs."""
+
+    type: str = Field(description="A stable identifier of the kind of problem.")
+    title: str
+    status: int
+    detail: str = Field(description="What happened and the way out.")
+    code: str = Field(description="Stable code; programs decide by this.")
+    correlation_id: str | None = Field(description="The same id stands in the server's log.")
+    errors: list[FieldProblem] = Field(default=[], description="The parts of the input that are wrong.")
+
+
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    status: {
+        "description": description,
+        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+    for status, description in (("4XX", "The request cannot be fulfilled."), ("5XX", "The server failed."))
+}
+
+
+def install(app: FastAPI) -> None:
+    """Translates every failure of the app."""
+    app.add_exception_handler(AssayError, _domain_failure)
+    app.add_exception_handler(RequestValidationError, _invalid_request)
+    app.add_exception_handler(HTTPException, _http_failure)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+def problem(
+    status: HTTPStatus, *, code: str, detail: str, errors: Sequence[FieldProblem] = ()
+) -> JSONResponse:
+    """An answer in the one error format."""
+    body = Problem(
+        type=f"urn:assay:problem:{code}",
+        title=status.phrase,
+        status=status,
+        detail=detail,
+        code=code,
+        correlation_id=correlation_id.get(),
+        errors=list(errors),
+    )
+    return JSONResponse(body.model_dump(mode="json"), status_code=status, media_type=MEDIA_TYPE)
+
+
+def _domain_failure(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, AssayError)  # noqa: S101 — Starlette dispatches by this very class
+    status = next(status for kind, status in STATUS_BY_KIND.items() if isinstance(error, kind))
+    return problem(status, code=error.code, detail=error.message)
+
+
+def _invalid_request(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 — as above
+    errors = [
+        FieldProblem(location=list(detail["loc"]), message=str(detail["msg"]).removeprefix("Value error, "))
+        for detail in error.errors()
+    ]
+    first = errors[0]
+    where = ".".join(str(part) for part in first.location)
+    return problem(
+        HTTPStatus.UNPROCESSABLE_ENTITY, code="invalid", detail=f"{where}: {first.message}", errors=errors
+    )
+
+
+def _http_failure(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)  # noqa: S101 — as above
+    status = HTTPStatus(error.status_code)
+    answer = problem(status, code=status.name.lower(), detail=str(error.detail))
+    answer.headers.update(error.headers or {})
+    return answer
+
+
+def _unexpected(_request: Request, error: Exception) -> JSONResponse:
+    log.error("unexpected_error", exc_info=error)
+    return problem(
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        code="internal_error",
+        detail="an error inside Assay; its log has the details under the correlation id",
+    )

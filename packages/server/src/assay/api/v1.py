@@ -1,0 +1,14 @@
+"""Joins the routers of the domains under `/api/v1`."""
+
+from fastapi import APIRouter
+
+from assay.analysis.router import router as results
+from assay.api.problems import RESPONSES
+from assay.events.router import router as events
+from assay.experiments.router import router as experiments
+from assay.metrics.router import router as metrics
+from assay.projects.router import router as projects
+
+router = APIRouter(prefix="/api/v1", responses=RESPONSES)
+for domain in (projects, metrics, experiments, events, results):
+    router.include_router(domain)

@@ -1,0 +1,97 @@
+"""A result document as tables for the terminal."""
+
+from collections.abc import Callable, Sequence
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from assay.analysis.document import Comparison, Document, Estimate, MetricResult
+from assay.analysis.plan import Kind
+from assay.cli.console import table
+from assay.shared.numbers import number, percent, points, probability
+
+Show = Callable[[float | None], str]
+
+
+def report(document: Document) -> RenderableType:
+    """Arms, warnings, and a table per metric."""
+    return Group(
+        _arms(document), *_warnings(document), *(_metric(metric, document) for metric in document.metrics)
+    )
+
+
+def _arms(document: Document) -> RenderableType:
+    rows = [
+        [arm.arm + (" (control)" if arm.arm == document.control else ""), f"{arm.units:,}", f"{arm.weight:g}"]
+        for arm in document.arms
+    ]
+    return table(f"Units: {document.unit}", ["arm", "units", "weight"], rows)
+
+
+def _warnings(document: Document) -> list[Text]:
+    ratio, excluded = document.sample_ratio, document.excluded
+    style = "bold red" if ratio.suspicious else "dim"
+    split = (
+        f"Sample ratio: cannot be tested, because {ratio.undefined.sentence}"
+        if ratio.undefined
+        else f"Sample ratio: chi-square {number(ratio.statistic)}, p {probability(ratio.p_value)}"
+        + (" — the split is not as planned; find the cause before reading on" if ratio.suspicious else "")
+    )
+    notes = [
+        (excluded.in_several_arms, "units were seen in several arms and are left out"),
+        (excluded.without_unit, "rows name no unit and are left out"),
+        (excluded.without_arm, "rows name no arm and are left out"),
+        *((count, f"units are in arm {arm!r}, which is not one of the experiment's") for arm, count in excluded.unknown_arms.items()),
+    ]  # fmt: skip
+    return [Text(split, style), *(Text(f"{count:,} {words}", "yellow") for count, words in notes if count)]
+
+
+def _metric(metric: MetricResult, document: Document) -> RenderableType:
+    is_share = metric.kind is Kind.PROPORTION
+    by_arm = {comparison.arm: comparison for comparison in metric.comparisons}
+    level = f"{1 - document.alpha:.4g}"
+    rows = [
+        [
+            arm.arm,
+            f"{arm.units:,}",
+            percent(arm.mean) if is_share else number(arm.mean),
+            *_cells(by_arm.get(arm.arm), points if is_share else number),
+        ]
+        for arm in metric.arms
+    ]
+    difference = "difference, points" if is_share else "difference"
+    columns = ["arm", "units", "value", difference, "lift", "p"]
+    return Group(
+        table(f"{metric.name} — {metric.kind}, intervals at {level}", columns, rows), *_notes(metric)
+    )
+
+
+def _cells(comparison: Comparison | None, shown: Show) -> Sequence[str]:
+    if comparison is None:
+        return ["", "", ""]
+    return [
+        _with_interval(comparison.difference, shown),
+        _with_interval(comparison.lift, percent),
+        probability(comparison.p_value),
+    ]
+
+
+def _with_interval(estimate: Estimate, shown: Show) -> str:
+    if estimate.undefined is not None:
+        return shown(estimate.estimate)
+    return f"{shown(estimate.estimate)} [{shown(estimate.low)}, {shown(estimate.high)}]"
+
+
+def _notes(metric: MetricResult) -> list[Text]:
+    notes = [
+        f"{arm.missing:,} units of {arm.arm} have no value and are left out"
+        for arm in metric.arms
+        if arm.missing
+    ]
+    for comparison in metric.comparisons:
+        for what, estimate in (("difference", comparison.difference), ("lift", comparison.lift)):
+            if estimate.undefined is not None:
+                notes.append(
+                    f"{what} of {comparison.arm}: cannot be computed, because {estimate.undefined.sentence}"
+                )
+    return [Text(note, "yellow") for note in notes]

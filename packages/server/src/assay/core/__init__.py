@@ -1,0 +1,1 @@
+"""What every domain stands on: configuration, database, clock, logs and telemetry."""

@@ -1,0 +1,114 @@
+"""Settings: the environment over `.env` over `assay.toml`, built once per entry point and passed on."""
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from assay.shared.errors import Invalid
+
+
+def default_data_directory() -> Path:
+    """Where data lives unless told otherwise: `/var/lib/assay` for root, else the user's data folder."""
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        return Path("/var/lib/assay")
+    base = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    return Path(base) / "assay"
+
+
+class Settings(BaseSettings):
+    """Every setting; `ASSAY_` and the upper-case name in the environment, the plain name in `assay.toml`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="ASSAY_", env_file=".env", toml_file="assay.toml", extra="ignore", frozen=True
+    )
+
+    host: str = Field("127.0.0.1", description="Address the server listens on.")
+    port: int = Field(8000, ge=0, le=65535, description="Port the server listens on; 0 takes a free one.")
+    root_path: str = Field(
+        "", pattern=r"^(/[A-Za-z0-9._~-]+)*$", description="Sub-path a proxy serves Assay under."
+    )
+    data_directory: Path = Field(
+        default_factory=default_data_directory, description="Folder of the embedded database and all files."
+    )
+
+    database_url: SecretStr | None = Field(
+        None,
+        description="PostgreSQL 15 or newer, `postgresql://user:password@host/name`; unset runs the embedded one.",
+    )
+    database_schema: str = Field(
+        "assay", pattern=r"^[a-z_][a-z0-9_]{0,62}$", description="Schema that holds Assay's tables."
+    )
+    database_pool_size: int = Field(10, ge=1, le=500, description="Connections kept open.")
+    database_pool_max_overflow: int = Field(
+        10, ge=0, le=500, description="Connections opened beyond the pool."
+    )
+    database_pool_timeout_seconds: float = Field(10.0, gt=0, description="Wait for a free connection.")
+    database_pool_recycle_seconds: int = Field(
+        1800, ge=1, description="Age at which a connection is renewed."
+    )
+
+    worker_enabled: bool = Field(True, description="Run background work inside `assay up`.")
+    worker_concurrency: int = Field(2, ge=1, le=64, description="Tasks a worker runs at once.")
+    worker_heartbeat_seconds: float = Field(2.0, gt=0, description="How often a worker says it is alive.")
+    worker_stalled_seconds: float = Field(
+        10.0, gt=0, description="Silence after which a worker is taken for dead and its tasks begin again."
+    )
+    shutdown_grace_seconds: float = Field(
+        10.0, ge=0, description="Time given to requests and tasks on SIGTERM."
+    )
+
+    event_max_ahead_seconds: float = Field(
+        3600.0, ge=0, description="How far a sender's clock may run ahead before its events are refused."
+    )
+    max_body_bytes: int = Field(2_097_152, ge=1024, description="Largest request body.")
+
+    log_format: Literal["console", "json"] = Field("console", description="How log lines look.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least severe line kept."
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, then the environment, then `.env`, then `assay.toml`."""
+        del file_secret_settings
+        return init_settings, env_settings, dotenv_settings, TomlConfigSettingsSource(settings_cls)
+
+
+class InvalidSettings(Invalid):
+    """A setting has a value that cannot be used."""
+
+    code = "invalid_settings"
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Settings for this process.
+
+    Raises:
+        InvalidSettings: A value is wrong; the message names the setting, not the value of a secret.
+    """
+    try:
+        return Settings(**{name: value for name, value in overrides.items() if value is not None})  # pyright: ignore[reportArgumentType]  # checked by Pydantic
+    except ValidationError as error:
+        raise InvalidSettings("\n".join(_sentence(dict(detail)) for detail in error.errors())) from None
+
+
+def _sentence(detail: dict[str, object]) -> str:
+    location = detail["loc"]
+    name = str(location[0]) if isinstance(location, tuple) and location else "settings"
+    shown = "" if name == "database_url" else f" ({detail['input']!r})"
+    return f"setting {name}{shown}: {detail['msg']}; set ASSAY_{name.upper()} or mend assay.toml"

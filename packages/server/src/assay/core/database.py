@@ -1,0 +1,151 @@
+"""Sessions whose type says whether they write, and the only place that commits."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Literal, NewType, TypeVar
+
+import psycopg
+from sqlalchemy import text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
+
+from assay.core.config import Settings
+from assay.shared.errors import Invalid
+
+ReadSession = NewType("ReadSession", AsyncSession)
+WriteSession = NewType("WriteSession", ReadSession)
+Isolation = Literal["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"]
+Result = TypeVar("Result")
+
+MAX_ATTEMPTS = 6
+FIRST_PAUSE_SECONDS = 0.01
+LONGEST_PAUSE_SECONDS = 0.5
+# serialization_failure, deadlock_detected: PostgreSQL promises that the whole transaction may be run again.
+TRANSIENT_SQLSTATES = frozenset({"40001", "40P01"})
+
+
+class InvalidDatabaseUrl(Invalid):
+    """The database URL cannot be read."""
+
+    code = "invalid_database_url"
+
+
+class Database:
+    """Opens sessions; one `writing` block is one transaction."""
+
+    def __init__(self, bind: AsyncEngine | AsyncConnection) -> None:
+        """Over an engine, or for tests over one connection whose outer transaction is rolled back."""
+        self._bind = bind
+
+    @asynccontextmanager
+    async def reading(self, *, isolation: Isolation = "READ COMMITTED") -> AsyncIterator[ReadSession]:
+        """A session in which PostgreSQL itself refuses to write."""
+        async with self._session(isolation) as session:
+            await session.execute(text("SET TRANSACTION READ ONLY"))
+            yield ReadSession(session)
+            await session.rollback()
+
+    @asynccontextmanager
+    async def writing(self, *, isolation: Isolation = "READ COMMITTED") -> AsyncIterator[WriteSession]:
+        """A session that is committed when the block ends well and rolled back when it does not."""
+        async with self._session(isolation) as session:
+            yield WriteSession(ReadSession(session))
+            await session.commit()
+
+    async def write(
+        self, work: Callable[[WriteSession], Awaitable[Result]], *, isolation: Isolation = "READ COMMITTED"
+    ) -> Result:
+        """Runs `work` in one transaction, as a whole again when PostgreSQL asks for it."""
+
+        async def once() -> Result:
+            async with self.writing(isolation=isolation) as session:
+                return await work(session)
+
+        return await retry_transient(once)
+
+    async def close(self) -> None:
+        """Closes the pool."""
+        if isinstance(self._bind, AsyncEngine):
+            await self._bind.dispose()
+
+    @asynccontextmanager
+    async def _session(self, isolation: Isolation) -> AsyncIterator[AsyncSession]:
+        async with AsyncSession(
+            self._bind, expire_on_commit=False, join_transaction_mode="create_savepoint"
+        ) as session:
+            if isinstance(self._bind, AsyncEngine):
+                await session.connection(execution_options={"isolation_level": isolation})
+            yield session
+
+
+def open_database(settings: Settings, url: str) -> Database:
+    """A pool as the settings ask for; nothing is connected yet."""
+    engine = create_async_engine(
+        sqlalchemy_url(url),
+        pool_size=settings.database_pool_size,
+        max_overflow=settings.database_pool_max_overflow,
+        pool_timeout=settings.database_pool_timeout_seconds,
+        pool_recycle=settings.database_pool_recycle_seconds,
+        pool_pre_ping=True,
+        connect_args=connection_arguments(settings.database_schema),
+    )
+    return Database(engine)
+
+
+def connection_arguments(schema: str) -> dict[str, str]:
+    """What every connection of Assay is opened with: its schema, UTC, and a name to be seen under."""
+    return {"options": f"-csearch_path={schema} -ctimezone=UTC", "application_name": "assay"}
+
+
+def sqlalchemy_url(url: str) -> URL:
+    """The URL with our driver, whatever PostgreSQL spelling it came in.
+
+    Raises:
+        InvalidDatabaseUrl: It is not a PostgreSQL URL.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        # The URL may hold a password, so the sentence does not repeat it.
+        raise InvalidDatabaseUrl(
+            "the database URL cannot be read; write postgresql://user:password@host:5432/name"
+        ) from error
+    if parsed.get_backend_name() not in {"postgresql", "postgres"}:
+        raise InvalidDatabaseUrl(
+            f"{parsed.get_backend_name()!r} is not supported; Assay needs PostgreSQL 15 or newer"
+        )
+    return parsed.set(drivername="postgresql+psycopg")
+
+
+def libpq_url(url: str) -> str:
+    """The same URL for tools that speak to libpq directly."""
+    return sqlalchemy_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+async def retry_transient(work: Callable[[], Awaitable[Result]]) -> Result:
+    """Runs `work` again after serialization failures and deadlocks, a bounded number of times.
+
+    Pauses grow exponentially with full jitter, so that the losers of a collision do not meet again.
+    """
+    for attempt in range(1, MAX_ATTEMPTS):
+        try:
+            return await work()
+        except DBAPIError as error:
+            if not is_transient(error):
+                raise
+            await asyncio.sleep(_pause_seconds(attempt))
+    return await work()
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether PostgreSQL asks for the whole transaction to be run again."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return isinstance(cause, psycopg.Error) and cause.sqlstate in TRANSIENT_SQLSTATES
+
+
+def _pause_seconds(attempt: int) -> float:
+    ceiling = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2**attempt)
+    return random.uniform(0, ceiling)  # noqa: S311 — jitter, not a secret

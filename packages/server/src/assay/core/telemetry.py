@@ -1,0 +1,78 @@
+"""Figures about the running process, in Prometheus' format, and the canonical line per request."""
+
+import time
+
+import structlog
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+log = structlog.get_logger()
+
+
+class Telemetry:
+    """The metrics of one process, in a registry of their own so that two apps may live in one process."""
+
+    content_type = CONTENT_TYPE_LATEST
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.request_seconds = Histogram(
+            "assay_request_seconds", "Time to answer.", ["method", "route"], registry=self.registry
+        )
+        self.requests = Counter(
+            "assay_requests_total",
+            "Requests answered.",
+            ["method", "route", "status"],
+            registry=self.registry,
+        )
+        self.events = Counter("assay_events_total", "Events by verdict.", ["verdict"], registry=self.registry)
+
+    def render(self) -> bytes:
+        """Everything measured, process figures included."""
+        return generate_latest(self.registry) + generate_latest(REGISTRY)
+
+
+class RequestLog:
+    """Middleware: one log event and one observation per request."""
+
+    def __init__(self, app: ASGIApp, telemetry: Telemetry) -> None:
+        self._app = app
+        self._telemetry = telemetry
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Measures HTTP requests; passes everything else on."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        status = 500
+
+        async def observed(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, observed)
+        finally:
+            self._record(scope, status, time.perf_counter() - started)
+
+    def _record(self, scope: Scope, status: int, seconds: float) -> None:
+        route = _route_template(scope)
+        self._telemetry.request_seconds.labels(scope["method"], route).observe(seconds)
+        self._telemetry.requests.labels(scope["method"], route, str(status)).inc()
+        log.info(
+            "request",
+            method=scope["method"],
+            route=route,
+            status=status,
+            milliseconds=round(seconds * 1000, 2),
+        )
+
+
+def _route_template(scope: Scope) -> str:
+    # The template, never the raw path: paths would make one time series per identifier.
+    route = scope.get("route")
+    return str(getattr(route, "path", "unmatched"))

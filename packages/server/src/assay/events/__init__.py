@@ -1,0 +1,1 @@
+"""Ingestion: exposures and metric events, each counted once."""

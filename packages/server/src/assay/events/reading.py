@@ -1,0 +1,28 @@
+"""Events as columns, straight from PostgreSQL into Arrow."""
+
+import uuid
+from collections.abc import Sequence
+
+import adbc_driver_postgresql.dbapi as adbc
+import pyarrow as pa
+
+from assay.core.database import libpq_url
+
+_SELECT = """
+    SELECT kind, name, unit, at, variant, value
+    FROM event
+    WHERE environment_id = $1::uuid
+      AND ((kind = 'exposure' AND name = $2) OR (kind = 'event' AND name = ANY (string_to_array($3, chr(31)))))
+"""
+# ADBC binds scalars only; the unit separator cannot stand in a name that arrived as JSON text without escape.
+_SEPARATOR = "\x1f"
+
+
+def read_events(
+    url: str, *, schema: str, environment_id: uuid.UUID, experiment: str, names: Sequence[str]
+) -> pa.Table:
+    """Exposures of an experiment and the named metric events of its environment, in one snapshot."""
+    with adbc.connect(libpq_url(url)) as connection, connection.cursor() as cursor:
+        connection.adbc_connection.set_options(**{"adbc.connection.db_schema": schema})
+        cursor.execute(_SELECT, (str(environment_id), experiment, _SEPARATOR.join(names)))
+        return cursor.fetch_arrow_table()

@@ -1,0 +1,45 @@
+"""Storing events once, and reading them back by columns."""
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import text
+
+from assay.core.database import WriteSession
+from assay.events.ingest import Row
+
+_APPEND = text("""
+    INSERT INTO event (environment_id, event_id, kind, name, unit, at, received_at, variant, value, properties)
+    SELECT :environment_id, event_id, kind, name, unit, at, :received_at, variant, value, properties::jsonb
+    FROM unnest(
+        CAST(:event_ids AS text[]), CAST(:kinds AS text[]), CAST(:names AS text[]), CAST(:units AS text[]),
+        CAST(:ats AS timestamptz[]), CAST(:variants AS text[]), CAST(:values AS float8[]), CAST(:properties AS text[])
+    ) AS new (event_id, kind, name, unit, at, variant, value, properties)
+    ON CONFLICT DO NOTHING
+    RETURNING event_id
+""")
+
+
+async def append(
+    tx: WriteSession, environment_id: uuid.UUID, rows: Sequence[Row], *, received_at: datetime
+) -> frozenset[str]:
+    """Stores what is new and returns its identifiers; rows seen before are left as they are."""
+    # Sorted, so that two batches that share events lock them in the same order and cannot deadlock.
+    ordered = sorted(rows, key=lambda row: row.event_id)
+    stored = await tx.execute(
+        _APPEND,
+        {
+            "environment_id": environment_id,
+            "received_at": received_at,
+            "event_ids": [row.event_id for row in ordered],
+            "kinds": [row.kind for row in ordered],
+            "names": [row.name for row in ordered],
+            "units": [row.unit for row in ordered],
+            "ats": [row.at for row in ordered],
+            "variants": [row.variant for row in ordered],
+            "values": [row.value for row in ordered],
+            "properties": [row.properties for row in ordered],
+        },
+    )
+    return frozenset(stored.scalars())

@@ -1,0 +1,63 @@
+"""Taking events in and giving them out for analysis."""
+
+import uuid
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from functools import partial
+
+import anyio.to_thread
+import pyarrow as pa
+
+from assay.core.database import WriteSession
+from assay.events import ingest, reading, repository
+from assay.events.ingest import Verdict
+from assay.events.schemas import BatchOut, EventVerdict
+from assay.events.wire import AnyEvent, Malformed
+from assay.projects import service as projects
+
+
+async def accept(
+    tx: WriteSession,
+    batch: Sequence[AnyEvent | Malformed],
+    *,
+    project: str,
+    environment: str,
+    now: datetime,
+    max_ahead: timedelta,
+) -> BatchOut:
+    """Stores what is new in the batch and answers with a verdict per item.
+
+    Raises:
+        ProjectNotFound, EnvironmentNotFound: There is no such place to put them.
+    """
+    place = await projects.get_environment(tx, project, environment)
+    batch_sorted = ingest.sort(batch, now=now, max_ahead=max_ahead)
+    new = await repository.append(tx, place.id, batch_sorted.rows, received_at=now)
+    answers = ingest.verdicts(batch_sorted, new=new)
+    tally = Counter(verdict for _, verdict, _ in answers)
+    return BatchOut(
+        accepted=tally[Verdict.ACCEPTED],
+        repeated=tally[Verdict.REPEATED],
+        rejected=tally[Verdict.REJECTED],
+        verdicts=[EventVerdict(id=id_, verdict=verdict, reason=reason) for id_, verdict, reason in answers],
+    )
+
+
+async def table(
+    url: str, *, schema: str, environment_id: uuid.UUID, experiment: str, names: Sequence[str]
+) -> pa.Table:
+    """The exposures of an experiment and the named metric events beside them.
+
+    Returns:
+        Columns `kind`, `name`, `unit`, `at`, `variant`, `value`, from one snapshot.
+    """
+    read = partial(
+        reading.read_events,
+        url,
+        schema=schema,
+        environment_id=environment_id,
+        experiment=experiment,
+        names=names,
+    )
+    return await anyio.to_thread.run_sync(read)

@@ -1,0 +1,103 @@
+"""Events as they travel: read strictly and fast, each on its own when the batch is not clean."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Any
+
+import msgspec
+
+from assay.events.errors import BatchTooLong, UnreadableBatch
+
+MAX_EVENTS = 10_000
+MAX_PROPERTIES = 100
+
+Identifier = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+At = Annotated[datetime, msgspec.Meta(tz=True, description="When it happened, ISO 8601 with an offset.")]
+Properties = Annotated[dict[Identifier, bool | float | str | None], msgspec.Meta(max_length=MAX_PROPERTIES)]
+
+
+class Exposure(msgspec.Struct, frozen=True, tag_field="kind", tag="exposure", forbid_unknown_fields=True):
+    """A unit met a variant of an experiment."""
+
+    experiment: Identifier
+    variant: Identifier
+    unit: Identifier
+    at: At
+    id: Identifier | None = None
+    properties: Properties | None = None
+
+
+class MetricEvent(msgspec.Struct, frozen=True, tag_field="kind", tag="event", forbid_unknown_fields=True):
+    """A unit did something, perhaps with a value."""
+
+    name: Identifier
+    unit: Identifier
+    at: At
+    value: float | None = None
+    id: Identifier | None = None
+    properties: Properties | None = None
+
+
+AnyEvent = Exposure | MetricEvent
+
+
+class Malformed(msgspec.Struct, frozen=True):
+    """An item of the batch that is not an event, with the reason."""
+
+    reason: str
+    id: str | None
+
+
+_batch = msgspec.json.Decoder(list[AnyEvent])
+_items = msgspec.json.Decoder(list[msgspec.Raw])
+_one = msgspec.json.Decoder(AnyEvent)
+_loose = msgspec.json.Decoder(dict[str, Any])
+
+
+def read_batch(body: bytes) -> Sequence[AnyEvent | Malformed]:
+    """The events of a request body, in order; a bad item does not spoil the others.
+
+    Raises:
+        UnreadableBatch: The body is not a JSON array.
+        BatchTooLong: It has more than 10,000 items.
+    """
+    try:
+        events: Sequence[AnyEvent | Malformed] = _batch.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        events = [_read_one(item) for item in _split(body)]
+    if len(events) > MAX_EVENTS:
+        raise BatchTooLong(
+            f"the batch has {len(events):,} events; send at most {MAX_EVENTS:,} in one request",
+            value=len(events),
+        )
+    return events
+
+
+def json_schema() -> tuple[dict[str, Any], dict[str, Any]]:
+    """The schema of a batch and the definitions it refers to, for the API's description."""
+    (schema,), definitions = msgspec.json.schema_components(
+        [list[AnyEvent]], ref_template="#/components/schemas/{name}"
+    )
+    return schema, definitions
+
+
+def _split(body: bytes) -> list[msgspec.Raw]:
+    try:
+        return _items.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise UnreadableBatch(f"the body is not a JSON array of events: {error}") from error
+
+
+def _read_one(item: msgspec.Raw) -> AnyEvent | Malformed:
+    try:
+        return _one.decode(item)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return Malformed(reason=str(error), id=_identifier_of(item))
+
+
+def _identifier_of(item: msgspec.Raw) -> str | None:
+    try:
+        identifier = _loose.decode(item).get("id")
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    return identifier if isinstance(identifier, str) else None

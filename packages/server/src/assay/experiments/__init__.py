@@ -1,0 +1,1 @@
+"""Experiments: arms, weights, metrics, and where assignments come from."""

@@ -1,0 +1,1 @@
+"""What is measured: typed definitions over raw events."""

@@ -1,0 +1,15 @@
+"""How work with metrics can fail."""
+
+from assay.shared.errors import Conflict, NotFound
+
+
+class MetricNotFound(NotFound):
+    """The project has no such metric."""
+
+    code = "metric_not_found"
+
+
+class MetricKeyTaken(Conflict):
+    """The project has a metric with this key already."""
+
+    code = "metric_key_taken"

@@ -1,0 +1,24 @@
+"""Table of metric definitions."""
+
+import uuid
+from typing import Any
+
+from sqlalchemy import ForeignKey, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from assay.shared.base_model import Base, Identified, Timestamped
+
+
+class Metric(Identified, Timestamped, Base):
+    """A definition of what is measured; every change of it raises its version."""
+
+    __tablename__ = "metric"
+    __table_args__ = (UniqueConstraint("project_id", "key"),)
+
+    project_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("project.id"))
+    key: Mapped[str]
+    name: Mapped[str]
+    description: Mapped[str]
+    direction: Mapped[str]
+    definition: Mapped[dict[str, Any]]
+    version: Mapped[int] = mapped_column(default=1)

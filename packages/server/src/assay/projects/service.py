@@ -1,0 +1,93 @@
+"""What can be done with projects and environments."""
+
+from collections.abc import Sequence
+
+from assay.core.database import ReadSession, WriteSession
+from assay.projects import repository
+from assay.projects.errors import EnvironmentNotFound, KeyTaken, ProjectNotFound
+from assay.projects.models import Environment, Project
+from assay.projects.schemas import EnvironmentCreate, ProjectCreate, ProjectUpdate
+from assay.shared import pagination
+
+DEFAULT_PROJECT = "default"
+DEFAULT_ENVIRONMENT = "production"
+
+
+async def create(tx: WriteSession, new: ProjectCreate) -> Project:
+    """A project with its first environment.
+
+    Raises:
+        KeyTaken: Another project has the key.
+    """
+    project = await repository.insert_project(tx, key=new.key, name=new.name)
+    if project is None:
+        raise KeyTaken(f"a project {new.key!r} exists already", value=new.key)
+    await repository.insert_environment(tx, project_id=project.id, key=DEFAULT_ENVIRONMENT, name="Production")
+    return project
+
+
+async def ensure_default(tx: WriteSession) -> None:
+    """Makes the project that events go to when they name none."""
+    if await repository.project_by_key(tx, DEFAULT_PROJECT) is None:
+        await create(tx, ProjectCreate(key=DEFAULT_PROJECT, name="Default"))
+
+
+async def get(tx: ReadSession, key: str) -> Project:
+    """The project with this key.
+
+    Raises:
+        ProjectNotFound: There is none.
+    """
+    project = await repository.project_by_key(tx, key)
+    if project is None:
+        raise ProjectNotFound(f"no project {key!r}", value=key)
+    return project
+
+
+async def update(tx: WriteSession, key: str, change: ProjectUpdate) -> Project:
+    """The project under its new name."""
+    project = await get(tx, key)
+    project.name = change.name
+    await tx.flush()
+    await tx.refresh(project)
+    return project
+
+
+async def listing(tx: ReadSession, *, cursor: str | None, limit: int) -> tuple[Sequence[Project], str | None]:
+    """A page of projects, oldest first, and the cursor of the next."""
+    return pagination.split(await repository.projects(tx, cursor=cursor, limit=limit), limit=limit)
+
+
+async def create_environment(tx: WriteSession, project_key: str, new: EnvironmentCreate) -> Environment:
+    """A further environment of a project.
+
+    Raises:
+        KeyTaken: The project has an environment with this key.
+    """
+    project = await get(tx, project_key)
+    environment = await repository.insert_environment(tx, project_id=project.id, key=new.key, name=new.name)
+    if environment is None:
+        raise KeyTaken(f"project {project_key!r} has an environment {new.key!r} already", value=new.key)
+    return environment
+
+
+async def get_environment(tx: ReadSession, project_key: str, key: str) -> Environment:
+    """An environment of a project.
+
+    Raises:
+        EnvironmentNotFound: The project has none of this key.
+    """
+    project = await get(tx, project_key)
+    environment = await repository.environment_by_key(tx, project.id, key)
+    if environment is None:
+        raise EnvironmentNotFound(f"project {project_key!r} has no environment {key!r}", value=key)
+    return environment
+
+
+async def environments(
+    tx: ReadSession, project_key: str, *, cursor: str | None, limit: int
+) -> tuple[Sequence[Environment], str | None]:
+    """A page of a project's environments, oldest first, and the cursor of the next."""
+    project = await get(tx, project_key)
+    rows = await repository.environments(tx, project.id, cursor=cursor, limit=limit)
+    return pagination.split(rows, limit=limit)

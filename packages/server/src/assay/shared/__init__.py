@@ -1,0 +1,1 @@
+"""The lowest floor: no I/O, no word of any domain."""

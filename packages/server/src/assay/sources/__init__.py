@@ -1,0 +1,1 @@
+"""Tables to analyse, wherever they are."""

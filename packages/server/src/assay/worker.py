@@ -1,0 +1,22 @@
+"""The background worker: every domain's tasks, in this process or in one of its own."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+from assay.analysis.handlers import handlers as analysis_handlers
+from assay.core.config import Settings
+from assay.core.database import Database
+from assay.jobs.worker import Handler, running_worker
+
+
+def all_handlers(settings: Settings, database: Database, url: str) -> Mapping[str, Handler]:
+    """Every kind of task and what runs it."""
+    return {**analysis_handlers(settings, database, url)}
+
+
+@asynccontextmanager
+async def working(settings: Settings, database: Database, url: str) -> AsyncIterator[asyncio.Task[None]]:
+    """A worker for all tasks until the block ends."""
+    async with running_worker(settings, database, url, all_handlers(settings, database, url)) as worker:
+        yield worker
