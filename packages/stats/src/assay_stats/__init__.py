@@ -1,6 +1,6 @@
 """Moments in, inferences out: the statistics of experiments.
 
-Start with `Moments` per arm and a comparison such as `welch`; `assay_stats.undefined` explains the conventions.
+Start with `Moments` per arm and a comparison such as `welch`; `assay_stats.undefined` has the conventions.
 """
 
 from assay_stats.estimands import ArmMean, ArmRatio, mean_of, ratio_of

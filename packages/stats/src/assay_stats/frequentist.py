@@ -112,7 +112,7 @@ def difference(
     return t_inference(
         treatment.value - control.value,
         control.squared_error + treatment.squared_error - 2 * as_floats(covariance),
-        satterthwaite(control, treatment),
+        satterthwaite(control, treatment, covariance=covariance),
         merge_reasons(control.codes, treatment.codes),
         method=method,
         null=null,
@@ -122,15 +122,18 @@ def difference(
 
 
 @_ignoring_undefined
-def satterthwaite(control: ArmMean, treatment: ArmMean, *, weight: ArrayLike = 1.0) -> Floats:
-    """Degrees of freedom of `treatment + weight * control`.
+def satterthwaite(
+    control: ArmMean, treatment: ArmMean, *, weight: ArrayLike = 1.0, covariance: ArrayLike = 0.0
+) -> Floats:
+    """Degrees of freedom of `treatment - weight * control`.
 
-    Written in shares of the variance, so that squares neither overflow nor underflow.
+    Written in shares of the variance, so that squares neither overflow nor underflow. What correlated arms have
+    in common cancels in the difference and brings no uncertainty of its own.
     """
-    scaled = control.squared_error * as_floats(weight) ** 2
-    share = scaled / (scaled + treatment.squared_error)
-    rest = 1 - share
-    # An arm without variance has a share of 0 and must not spoil the sum when it also has no freedom.
+    factor, between = as_floats(weight), as_floats(covariance)
+    first = np.maximum(factor * (factor * control.squared_error - between), 0.0)
+    second = np.maximum(treatment.squared_error - factor * between, 0.0)
+    share, rest = first / (first + second), second / (first + second)
     return 1 / (share * share / control.degrees_of_freedom + rest * rest / treatment.degrees_of_freedom)
 
 
@@ -219,7 +222,7 @@ def delta_lift(
     value = (other.value - base.value) / scale
     squared = (other.squared_error + ratio * ratio * base.squared_error - 2 * ratio * between) / scale**2
     codes = merge_reasons(base.codes, other.codes, _lift_reasons(base.value, squared))
-    freedom = satterthwaite(base, other, weight=ratio)
+    freedom = satterthwaite(base, other, weight=ratio, covariance=between)
     standard_error = blank(np.sqrt(squared), codes)
     half_width = critical_value(coverage, freedom, alternative) * standard_error
     value = np.where(base.value == 0, np.nan, value)[()]
@@ -263,7 +266,7 @@ def fieller_lift(
     """
     base, other = _arm(control), _arm(treatment)
     coverage, between = checked_level(level), as_floats(covariance)
-    critical = critical_value(coverage, satterthwaite(base, other), alternative)
+    critical = critical_value(coverage, satterthwaite(base, other, covariance=between), alternative)
     ratio, scale = other.value / base.value, np.abs(base.value)
     unseparated = (critical / scale) ** 2 * base.squared_error
     tilt = (critical / scale) ** 2 * between

@@ -357,6 +357,17 @@ class JointMoments:
         comoments = self.comoments[..., chosen, :][..., :, chosen]
         return JointMoments(self.n, self.means[..., chosen], comoments, self.missing)
 
+    def linear(self, matrix: ArrayLike) -> "JointMoments":
+        """Moments of linear combinations of the columns.
+
+        Args:
+            matrix: `(..., m, k)`; each row holds the weights of one new column.
+        """
+        rows = as_floats(matrix)
+        means = np.einsum("...ij,...j->...i", rows, self.means)
+        comoments = rows @ self.comoments @ np.swapaxes(rows, -1, -2)
+        return JointMoments(self.n, means, comoments, self.missing)
+
     @property
     def defects(self) -> Codes:
         """Why these moments cannot carry a standard error, over all columns."""
