@@ -1,0 +1,1 @@
+"""Looking early without paying for it: group-sequential designs and confidence sequences."""
