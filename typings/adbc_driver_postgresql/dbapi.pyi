@@ -1,0 +1,53 @@
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any, Literal, Self
+
+import pyarrow as pa
+
+class AdbcConnection:
+    def set_options(self, **options: str) -> None: ...
+
+class Cursor:
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_val: BaseException | None,
+        exc_tb: TracebackType | None,
+    ) -> None: ...
+    def adbc_ingest(
+        self,
+        table_name: str,
+        data: pa.Table,
+        mode: Literal["append", "create", "replace", "create_append"] = ...,
+        *,
+        db_schema_name: str | None = ...,
+        temporary: bool = ...,
+    ) -> int: ...
+    def execute(self, operation: str | bytes, parameters: Sequence[Any] | None = ...) -> Self: ...
+    def fetch_arrow_table(self) -> pa.Table: ...
+    def fetchall(self) -> list[tuple[Any, ...]]: ...
+    def fetchone(self) -> tuple[Any, ...] | None: ...
+
+class Connection:
+    @property
+    def adbc_connection(self) -> AdbcConnection: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_val: BaseException | None,
+        exc_tb: TracebackType | None,
+    ) -> None: ...
+    def close(self) -> None: ...
+    def commit(self) -> None: ...
+    def cursor(self) -> Cursor: ...
+    def rollback(self) -> None: ...
+
+def connect(
+    uri: str,
+    db_kwargs: dict[str, str] | None = ...,
+    conn_kwargs: dict[str, str] | None = ...,
+    *,
+    autocommit: bool = ...,
+) -> Connection: ...
