@@ -37,6 +37,8 @@ ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
 # RFC 7677 asks for at least 4096; more would only slow connections down, the password being 256 random bits.
 _SCRAM_ITERATIONS = 4096
 LAST_WORDS_LINES = 12
+# PostgreSQL's tools speak the language of LC_ALL=C; a write cut short carries only the hint.
+_WORDS_OF_A_FULL_DISK = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT), "Check free disk space")
 
 
 def ensure_cluster(layout: Layout, installation: Installation, account: Account, *, durable: bool) -> str:
@@ -82,7 +84,7 @@ def cluster_name(layout: Layout) -> str:
 
 def failure(summary: str, output: str) -> EmbeddedPostgresError:
     """The error for a PostgreSQL program that failed with these words."""
-    if any(os.strerror(number) in output for number in (errno.ENOSPC, errno.EDQUOT)):
+    if any(words in output for words in _WORDS_OF_A_FULL_DISK):
         return DiskFull(f"{summary}: the disk is full; {MAKE_ROOM}")
     last = "\n".join(output.strip().splitlines()[-LAST_WORDS_LINES:]) or "(it said nothing)"
     return StartFailed(f"{summary}; its last words:\n{last}\nIf that cannot be mended, {USE_YOUR_OWN}")
