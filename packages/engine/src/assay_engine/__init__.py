@@ -1,1 +1,34 @@
 """Feature flags, rules and bucketing: a pure evaluator without I/O."""
+
+from assay_engine.context import Context
+from assay_engine.datafile import DatafileError, dumps, loads
+from assay_engine.evaluate import compile_ruleset, evaluate, evaluate_all, evaluate_many
+from assay_engine.model import Flag, Rule, Ruleset, Segment
+from assay_engine.results import ErrorCode, Evaluation, Reason
+from assay_engine.rules.check import InvalidRuleset, Problem, check
+from assay_engine.rules.compile import CompiledRuleset, next_transition
+from assay_engine.values import FlagType
+
+__all__ = [
+    "CompiledRuleset",
+    "Context",
+    "DatafileError",
+    "ErrorCode",
+    "Evaluation",
+    "Flag",
+    "FlagType",
+    "InvalidRuleset",
+    "Problem",
+    "Reason",
+    "Rule",
+    "Ruleset",
+    "Segment",
+    "check",
+    "compile_ruleset",
+    "dumps",
+    "evaluate",
+    "evaluate_all",
+    "evaluate_many",
+    "loads",
+    "next_transition",
+]

@@ -1,0 +1,1 @@
+"""Rules: one table of operators, the check when saving, the compiler."""

@@ -1,0 +1,372 @@
+"""A ruleset turned into closures once, so that an evaluation only walks them.
+
+Every possible answer is made here: a walk returns one of them and builds nothing.
+"""
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import TypeAlias, TypeVar, assert_never, cast
+
+from assay_engine.model import (
+    AllOf,
+    AnyOf,
+    Condition,
+    Flag,
+    Holdout,
+    JsonLogic,
+    Layer,
+    Not,
+    Prerequisite,
+    Rule,
+    Ruleset,
+    Segment,
+    Serve,
+    ServeVariant,
+    Split,
+)
+from assay_engine.results import ErrorCode, Evaluation, Reason
+from assay_engine.rules.clauses import Predicate, Values
+from assay_engine.rules.conditions import always, compile_condition, conjunction, membership, never, within
+from assay_engine.rules.jsonlogic import compile_logic, reads_the_clock, variant_named
+from assay_engine.rules.splits import (
+    Answers,
+    Decide,
+    Outcome,
+    assignment_key,
+    compile_split,
+    guarded,
+    keep_assigned,
+)
+from assay_engine.values import JsonValue
+
+Walk: TypeAlias = Callable[[Values, datetime], Evaluation]
+T = TypeVar("T")
+
+
+class UnknownReference(ValueError):
+    """A ruleset names a flag, variant, segment or layer it does not have, or one that leads back to itself."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CompiledRuleset:
+    """An immutable ruleset ready for evaluation; safe to share between threads and to swap as a whole."""
+
+    ruleset: Ruleset
+    flags: Mapping[str, Flag]
+    walks: Mapping[str, Walk]
+    transitions: tuple[datetime, ...]
+    reads_the_clock: bool
+
+
+def link(ruleset: Ruleset) -> CompiledRuleset:
+    """The compiled form of a ruleset that passed `rules.check`.
+
+    Raises:
+        UnknownReference: It names something it does not have, or a cycle.
+    """
+    linker = _Linker(ruleset)
+    return CompiledRuleset(
+        ruleset=ruleset,
+        flags=MappingProxyType(linker.flags),
+        walks={key: linker.walk(key) for key in linker.flags},
+        transitions=_transitions(ruleset.flags),
+        reads_the_clock=any(reads_the_clock(logic.expression) for logic in _logic_of(ruleset)),
+    )
+
+
+def next_transition(compiled: CompiledRuleset, at: datetime) -> datetime | None:
+    """The first moment after `at` when time alone may change an answer; None when it never will.
+
+    An expression that reads flagd's clock, in whole seconds, may change with each of them.
+    """
+    index = bisect_right(compiled.transitions, at)
+    scheduled = compiled.transitions[index] if index < len(compiled.transitions) else None
+    if not compiled.reads_the_clock:
+        return scheduled
+    tick = at.replace(microsecond=0) + timedelta(seconds=1)
+    return tick if scheduled is None else min(scheduled, tick)
+
+
+def _transitions(flags: Iterable[Flag]) -> tuple[datetime, ...]:
+    schedules = [rule.schedule for flag in flags if flag.enabled for rule in flag.rules if rule.schedule]
+    moments = {moment for each in schedules for moment in (each.starts_at, each.ends_at) if moment}
+    return tuple(sorted(moments))
+
+
+def _logic_of(ruleset: Ruleset) -> Iterable[JsonLogic]:
+    for flag in ruleset.flags:
+        if flag.enabled:
+            yield from _logic_in_flag(flag)
+    for segment in ruleset.segments:
+        if segment.condition is not None:
+            yield from _logic_in(segment.condition)
+
+
+def _logic_in_flag(flag: Flag) -> Iterable[JsonLogic]:
+    for serve in (flag.fallthrough, *(rule.serve for rule in flag.rules)):
+        if isinstance(serve, JsonLogic):
+            yield serve
+    for rule in flag.rules:
+        if rule.condition is not None:
+            yield from _logic_in(rule.condition)
+
+
+def _logic_in(condition: Condition) -> Iterable[JsonLogic]:
+    match condition:
+        case JsonLogic():
+            yield condition
+        case AllOf() | AnyOf():
+            for part in condition.conditions:
+                yield from _logic_in(part)
+        case Not():
+            yield from _logic_in(condition.condition)
+        case _:
+            return
+
+
+class _Linker:
+    """Compiles flags and segments on demand, so that each finds those it refers to ready."""
+
+    def __init__(self, ruleset: Ruleset) -> None:
+        self.flags = {flag.key: flag for flag in ruleset.flags}
+        self._segments = {segment.id: segment for segment in ruleset.segments}
+        self._layers = {layer.id: layer for layer in ruleset.layers}
+        self._holdouts = ruleset.holdouts
+        self._walks: dict[str, Walk] = {}
+        self._members: dict[str, Predicate] = {}
+        self._unfinished: set[str] = set()
+
+    def walk(self, key: str) -> Walk:
+        """The compiled walk of a flag."""
+        if key not in self._walks:
+            flag = _found(self.flags, key, "flag")
+            self._enter(f"flag {key!r}")
+            self._walks[key] = _FlagCompiler(flag, self).walk()
+            self._unfinished.discard(f"flag {key!r}")
+        return self._walks[key]
+
+    def members(self, segment_id: str) -> Predicate:
+        """The compiled membership of a segment."""
+        if segment_id not in self._members:
+            segment: Segment = _found(self._segments, segment_id, "segment")
+            self._enter(f"segment {segment_id!r}")
+            self._members[segment_id] = membership(segment, self)
+            self._unfinished.discard(f"segment {segment_id!r}")
+        return self._members[segment_id]
+
+    def serves(self, prerequisite: Prerequisite) -> Predicate:
+        """Whether another flag is enabled and serves one of the prerequisite's variants."""
+        walk = self.walk(prerequisite.flag)
+        if not self.flags[prerequisite.flag].enabled:
+            return never
+        variants = frozenset(prerequisite.variants)
+        return lambda values, now: walk(values, now).variant in variants
+
+    def layer_of(self, split: Split) -> Layer | None:
+        """The layer of a split, if it has one."""
+        return None if split.layer is None else _found(self._layers, split.layer, "layer")
+
+    def holdouts_of(self, split: Split) -> list[Holdout]:
+        """The holdouts that keep units out of a split's experiment."""
+        if split.experiment is None:
+            return []
+        return [
+            each
+            for each in self._holdouts
+            if each.experiments is None or split.experiment in each.experiments
+        ]
+
+    def _enter(self, what: str) -> None:
+        if what in self._unfinished:
+            raise UnknownReference(f"{what} leads back to itself")
+        self._unfinished.add(what)
+
+
+def _found(things: Mapping[str, T], key: str, kind: str) -> T:
+    if key not in things:
+        raise UnknownReference(f"no {kind} {key!r} in this ruleset")
+    return things[key]
+
+
+class _FlagCompiler:
+    """Makes a flag's possible answers and the walk that picks one."""
+
+    def __init__(self, flag: Flag, linker: _Linker) -> None:
+        self._flag = flag
+        self._linker = linker
+        self._values = {variant.name: variant.value for variant in flag.variants}
+        self._made: list[Evaluation] = []
+        self._holdouts: set[str] = set()
+
+    def walk(self) -> Walk:
+        """The walk over the flag's rules, or its off answer."""
+        flag = self._flag
+        if not flag.enabled:
+            return _constant(self._answer(flag.off, Reason.DISABLED))
+        decisions = [self._rule(rule) for rule in flag.rules]
+        match flag.fallthrough:
+            case ServeVariant(variant):
+                last = self._answer(variant, Reason.DEFAULT if flag.rules else Reason.STATIC)
+            case None:
+                last = self._answer(None, Reason.DEFAULT)
+            case serve:
+                decisions.append(self._serve(serve, None))
+                last = self._answer(None, Reason.DEFAULT)
+        return (
+            _walk_past_holdouts(decisions, last, self._marked()) if self._holdouts else _walk(decisions, last)
+        )
+
+    def _rule(self, rule: Rule) -> Decide:
+        conditions = [self._linker.serves(each) for each in rule.prerequisites]
+        if rule.condition is not None:
+            conditions.append(compile_condition(rule.condition, self._linker, self._flag.key))
+        scheduled = within(rule.schedule) if rule.schedule else always
+        if isinstance(rule.serve, Split) and rule.serve.sticky and rule.serve.experiment:
+            answers = self._answers(rule.serve, rule)
+            fresh = guarded(conjunction(conditions), self._split(rule.serve, answers))
+            kept = keep_assigned(rule.serve.sticky, rule.serve.experiment, answers, fresh)
+            return guarded(scheduled, kept)
+        return guarded(conjunction([scheduled, *conditions]), self._serve(rule.serve, rule))
+
+    def _serve(self, serve: Serve, rule: Rule | None) -> Decide:
+        match serve:
+            case ServeVariant(variant):
+                return _constant(self._answer(variant, Reason.TARGETING_MATCH, rule=rule))
+            case Split():
+                return self._split(serve, self._answers(serve, rule))
+            case JsonLogic():
+                return self._logic(serve, rule)
+            case _:
+                assert_never(serve)
+
+    def _split(self, split: Split, answers: Answers) -> Decide:
+        holdouts = self._linker.holdouts_of(split)
+        self._holdouts |= {holdout.id for holdout in holdouts}
+        return compile_split(split, answers, self._linker.layer_of(split), holdouts)
+
+    def _answers(self, split: Split, rule: Rule | None) -> Answers:
+        served = [each.variant for each in split.ranges]
+        by_variant = {
+            variant: self._answer(variant, Reason.SPLIT, rule=rule, split=split)
+            for variant in dict.fromkeys(served)
+            if variant is not None
+        }
+        first = next((variant for variant in served if variant is not None), None)
+        return Answers(
+            by_range=tuple(None if variant is None else by_variant[variant] for variant in served),
+            by_variant=by_variant,
+            unexposed_first=None if first is None else self._answer(first, Reason.SPLIT, rule=rule),
+            no_targeting_key=self._error(
+                ErrorCode.TARGETING_KEY_MISSING, f"a split of flag {self._flag.key!r} needs a targeting key"
+            ),
+        )
+
+    def _logic(self, logic: JsonLogic, rule: Rule | None) -> Decide:
+        expression = compile_logic(logic, self._flag.key)
+        by_variant = {name: self._answer(name, Reason.TARGETING_MATCH, rule=rule) for name in self._values}
+        unknown = self._error(
+            ErrorCode.GENERAL, f"the JsonLogic of flag {self._flag.key!r} names none of its variants"
+        )
+
+        def decide(values: Values, now: datetime) -> Outcome:
+            result = expression(values, now)
+            return None if result is None else by_variant.get(variant_named(result) or "", unknown)
+
+        return decide
+
+    def _answer(
+        self, variant: str | None, reason: Reason, *, rule: Rule | None = None, split: Split | None = None
+    ) -> Evaluation:
+        experiment = split.experiment if split else None
+        sticky = split.sticky if split else None
+        answer = Evaluation(
+            flag_key=self._flag.key,
+            type=self._flag.type,
+            value=self._value(variant),
+            variant=variant,
+            reason=reason,
+            rule_id=rule.id if rule else None,
+            experiment=experiment,
+            is_exposure=experiment is not None,
+            assignment=assignment_key(experiment, sticky.version) if experiment and sticky else None,
+        )
+        self._made.append(answer)
+        return answer
+
+    def _error(self, code: ErrorCode, message: str) -> Evaluation:
+        answer = Evaluation(
+            flag_key=self._flag.key,
+            type=self._flag.type,
+            value=None,
+            variant=None,
+            reason=Reason.ERROR,
+            error_code=code,
+            error_message=message,
+        )
+        self._made.append(answer)
+        return answer
+
+    def _value(self, variant: str | None) -> JsonValue:
+        if variant is None:
+            return None
+        if variant not in self._values:
+            raise UnknownReference(f"flag {self._flag.key!r} has no variant {variant!r}")
+        return self._values[variant]
+
+    def _marked(self) -> Mapping[str, Mapping[int, Evaluation]]:
+        # By identity, which spares hashing an answer's fields; the walk keeps the answers alive.
+        return {
+            holdout: {id(answer): replace(answer, holdout=holdout) for answer in self._made}
+            for holdout in self._holdouts
+        }
+
+
+def _constant(answer: Evaluation) -> Walk:
+    return lambda _, __: answer
+
+
+def _walk(decisions: Sequence[Decide], last: Evaluation) -> Walk:
+    # Without holdouts a decision is an answer or None, and every answer is truthy.
+    match cast("Sequence[Callable[[Values, datetime], Evaluation | None]]", decisions):
+        case []:
+            return _constant(last)
+        case [first]:
+            return lambda values, now: first(values, now) or last
+        case [first, second]:
+            return lambda values, now: first(values, now) or second(values, now) or last
+        case several:
+            return _walk_many(tuple(several), last)
+
+
+def _walk_many(
+    decisions: Sequence[Callable[[Values, datetime], Evaluation | None]], last: Evaluation
+) -> Walk:
+    def walk(values: Values, now: datetime) -> Evaluation:
+        for decide in decisions:
+            answer = decide(values, now)
+            if answer is not None:
+                return answer
+        return last
+
+    return walk
+
+
+def _walk_past_holdouts(
+    decisions: Sequence[Decide], last: Evaluation, marked: Mapping[str, Mapping[int, Evaluation]]
+) -> Walk:
+    def walk(values: Values, now: datetime) -> Evaluation:
+        holdout: str | None = None
+        answer = last
+        for decide in decisions:
+            outcome = decide(values, now)
+            if isinstance(outcome, Evaluation):
+                answer = outcome
+                break
+            if outcome is not None and holdout is None:
+                holdout = outcome.holdout
+        return answer if holdout is None else marked[holdout][id(answer)]
+
+    return walk

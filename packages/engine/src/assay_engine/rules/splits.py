@@ -1,0 +1,155 @@
+"""Splits as closures: sticky assignment, then the unit's bucket, holdouts, the layer's slice, the range."""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeAlias
+
+from assay_engine.bucketing import prepare
+from assay_engine.context import ASSIGNMENTS, TARGETING_KEY
+from assay_engine.model import Bounds, Bucketing, Holdout, Layer, LayerSlice, MissingUnit, Split, Sticky
+from assay_engine.results import Evaluation
+from assay_engine.rules.clauses import Predicate, Reader, Values, reader
+from assay_engine.rules.conditions import always, is_within
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """A rule's answer when a holdout keeps the unit out: the walk goes on and remembers the holdout."""
+
+    holdout: str
+
+
+Outcome: TypeAlias = Evaluation | HeldOut | None
+Decide: TypeAlias = Callable[[Values, datetime], Outcome]
+Place: TypeAlias = Callable[[float], Evaluation | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """The answers a split can give: one per range, one per variant kept, and those for a missing unit."""
+
+    by_range: tuple[Evaluation | None, ...]
+    by_variant: dict[str, Evaluation]
+    unexposed_first: Evaluation | None
+    no_targeting_key: Evaluation
+
+
+def assignment_key(experiment: str, version: int) -> str:
+    """Under which name a sticky assignment is remembered."""
+    return f"{experiment}#{version}"
+
+
+def compile_split(split: Split, answers: Answers, layer: Layer | None, holdouts: Sequence[Holdout]) -> Decide:
+    """The split as a function that serves, skips or holds out."""
+    bucket, unit = prepare(split.bucketing), reader(split.bucketing.unit)
+    missing = _without_unit(split, answers)
+    place = _placed(split, answers.by_range)
+    gates = [*(_held(holdout) for holdout in holdouts), *([_outside(split, layer)] if layer else [])]
+
+    def decide(values: Values, _: datetime) -> Outcome:
+        value = bucket(unit(values))
+        return missing if value is None else place(value)
+
+    def decide_through_gates(values: Values, _: datetime) -> Outcome:
+        value = bucket(unit(values))
+        if value is None:
+            return missing
+        for stops, outcome in gates:
+            if stops(values):
+                return outcome
+        return place(value)
+
+    return decide_through_gates if gates else decide
+
+
+def keep_assigned(sticky: Sticky, experiment: str, answers: Answers, fresh: Decide) -> Decide:
+    """The rule, except for units that have their variant already or were assigned before `minimum`."""
+    blocked = [assignment_key(experiment, version) for version in range(sticky.minimum)]
+    current = assignment_key(experiment, sticky.version)
+    kept = answers.by_variant
+
+    def decide(values: Values, now: datetime) -> Outcome:
+        assigned = values.get(ASSIGNMENTS)
+        if assigned:
+            if any(key in assigned for key in blocked):
+                return None
+            answer = kept.get(assigned.get(current, ""))
+            if answer is not None:
+                return answer
+        return fresh(values, now)
+
+    return decide
+
+
+def _without_unit(split: Split, answers: Answers) -> Evaluation | None:
+    if split.missing_unit is MissingUnit.FIRST:
+        return answers.unexposed_first
+    if split.missing_unit is MissingUnit.STANDARD and split.bucketing.unit == (TARGETING_KEY,):
+        return answers.no_targeting_key
+    return None
+
+
+def _placed(split: Split, by_range: Sequence[Evaluation | None]) -> Place:
+    # Ranges touch and begin where the line does, so that the upper ends alone decide; past the last, nothing.
+    ends = [each.high for each in split.ranges]
+    answers = (*by_range, None)
+    closed = {each.bounds is Bounds.CLOSED for each in split.ranges}
+    if closed == {False}:
+        return lambda place: answers[bisect_right(ends, place)]
+    if closed == {True}:
+        return lambda place: answers[bisect_left(ends, place)]
+    return _placed_by_mixed_ends(split, by_range)
+
+
+def _placed_by_mixed_ends(split: Split, by_range: Sequence[Evaluation | None]) -> Place:
+    steps = [
+        (each.high, each.bounds is Bounds.CLOSED, answer)
+        for each, answer in zip(split.ranges, by_range, strict=True)
+    ]
+
+    def place(value: float) -> Evaluation | None:
+        for end, is_closed, answer in steps:
+            if value < end or (is_closed and value == end):
+                return answer
+        return None
+
+    return place
+
+
+def _bucket_of(bucketing: Bucketing) -> Reader:
+    bucket, unit = prepare(bucketing), reader(bucketing.unit)
+    return lambda values: bucket(unit(values))
+
+
+def _held(holdout: Holdout) -> tuple[Callable[[Values], bool], Outcome]:
+    bucket, held = _bucket_of(holdout.bucketing), (holdout.range,)
+
+    def stops(values: Values) -> bool:
+        place = bucket(values)
+        return place is not None and is_within(place, held)
+
+    return stops, HeldOut(holdout.id)
+
+
+def _outside(split: Split, layer: Layer) -> tuple[Callable[[Values], bool], Outcome]:
+    bucket, slices = _bucket_of(layer.bucketing), slices_of(split.experiment, layer)
+
+    def stops(values: Values) -> bool:
+        place = bucket(values)
+        return place is None or not any(each.low <= place < each.high for each in slices)
+
+    return stops, None
+
+
+def slices_of(experiment: str | None, layer: Layer) -> tuple[LayerSlice, ...]:
+    """The parts of a layer that one experiment may use."""
+    return tuple(each for each in layer.slices if each.experiment == experiment)
+
+
+def guarded(holds: Predicate, decide: Decide) -> Decide:
+    """The decision for those who meet a condition."""
+    if holds is always:
+        return decide
+    return lambda values, now: decide(values, now) if holds(values, now) else None

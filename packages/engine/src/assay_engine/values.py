@@ -1,0 +1,103 @@
+"""The values a flag can serve and an attribute can hold."""
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import NoReturn, TypeAlias, TypeGuard
+
+JsonValue: TypeAlias = "bool | int | float | str | Sequence[JsonValue] | Mapping[str, JsonValue] | None"
+AttributeValue: TypeAlias = "JsonValue | datetime"
+Scalar: TypeAlias = bool | int | float | str
+
+# Beyond it a JSON number loses digits in every client that reads numbers as IEEE doubles.
+LARGEST_INTEGER = 2**53 - 1
+
+
+class FlagType(StrEnum):
+    """What a flag serves; integer and float differ, so that 1 and 1.0 stay apart on the wire."""
+
+    BOOLEAN = "boolean"
+    STRING = "string"
+    INTEGER = "integer"
+    FLOAT = "float"
+    JSON = "json"
+
+
+class FrozenDict(dict[str, JsonValue]):
+    """A JSON object nobody can change: evaluations share it with the ruleset."""
+
+    __slots__ = ()
+
+    def _refuse(self, *_: object, **__: object) -> NoReturn:
+        raise TypeError("a flag's JSON value is read-only; copy it with dict(value) to change it")
+
+    __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _refuse
+
+    def __reduce__(self) -> tuple[type[dict[str, JsonValue]], tuple[dict[str, JsonValue]]]:
+        return dict, (dict(self),)
+
+
+class FrozenList(list[JsonValue]):
+    """A JSON array nobody can change: evaluations share it with the ruleset."""
+
+    __slots__ = ()
+
+    def _refuse(self, *_: object, **__: object) -> NoReturn:
+        raise TypeError("a flag's JSON value is read-only; copy it with list(value) to change it")
+
+    __setitem__ = __delitem__ = __iadd__ = __imul__ = _refuse
+    append = clear = extend = insert = pop = remove = reverse = sort = _refuse
+
+    def __reduce__(self) -> tuple[type[list[JsonValue]], tuple[list[JsonValue]]]:
+        return list, (list(self),)
+
+
+def is_object(value: object) -> TypeGuard[Mapping[str, object]]:
+    """Whether a parsed JSON value is an object (its keys are strings by JSON's own rule)."""
+    return isinstance(value, dict)
+
+
+def is_array(value: object) -> TypeGuard[Sequence[object]]:
+    """Whether a parsed JSON value is an array."""
+    return isinstance(value, list | tuple)
+
+
+def is_number(value: object) -> TypeGuard[int | float]:
+    """Whether a value is a number one can order: neither a boolean nor NaN."""
+    return type(value) is int or (type(value) is float and value == value)  # noqa: PLR0124 — NaN alone differs
+
+
+def is_finite_number(value: object) -> TypeGuard[int | float]:
+    """Whether a value is a number JSON can carry."""
+    return type(value) is int or (type(value) is float and math.isfinite(value))
+
+
+def freeze(value: object) -> JsonValue:
+    """The same JSON value in read-only containers.
+
+    Raises:
+        TypeError: The value is not JSON (a NaN, a set, an object with keys that are not strings).
+    """
+    if value is None or isinstance(value, bool | str) or is_finite_number(value):
+        return value
+    if is_array(value):
+        return FrozenList(freeze(item) for item in value)
+    if is_object(value) and all(isinstance(key, str) for key in value):
+        return FrozenDict((key, freeze(item)) for key, item in value.items())
+    raise TypeError(f"{value!r} is not a JSON value")
+
+
+def fits(flag_type: FlagType, value: object) -> bool:
+    """Whether a variant of a flag of this type may hold the value."""
+    match flag_type:
+        case FlagType.BOOLEAN:
+            return isinstance(value, bool)
+        case FlagType.STRING:
+            return isinstance(value, str)
+        case FlagType.INTEGER:
+            return type(value) is int and abs(value) <= LARGEST_INTEGER
+        case FlagType.FLOAT:
+            return type(value) is float and math.isfinite(value)
+        case FlagType.JSON:
+            return isinstance(value, dict | list)
