@@ -88,12 +88,14 @@ def test_five_equal_obrien_fleming_looks_have_the_published_values() -> None:
 
 def test_the_second_look_agrees_with_a_bivariate_normal_integral() -> None:
     plan, fractions = a_plan(spending=Pocock()), np.array([0.3, 0.55])
-    first, second = boundary(plan, fractions).critical
+    first, second = boundary(plan, fractions).critical.tolist()
+
+    correlation = math.sqrt(0.3 / 0.55)
+    spread = math.sqrt(1 - correlation**2)
 
     def leaves_late(z: float) -> float:
-        correlation = math.sqrt(fractions[0] / fractions[1])
         density = math.exp(-(z**2) / 2) / math.sqrt(2 * math.pi)
-        return density * float(ndtr((correlation * z - second) / math.sqrt(1 - correlation**2)))
+        return density * math.erfc((second - correlation * z) / (spread * math.sqrt(2))) / 2
 
     probability, _ = quad(leaves_late, -first, first, epsabs=1e-14)
     spent = np.exp(Pocock().log_spent(fractions, 0.025))
