@@ -263,7 +263,7 @@ class _Arm:
             common = _cross(self.beta, shared, self.beta) + 2 * _dot(self.beta, self.leftover) / units
         few = first_reason((self.freedom < 1, Reason.TOO_FEW_UNITS))
         freedom = np.where(self.freedom < 1, np.nan, self.freedom)[()]
-        return ArmMean(self.value, (self.error + common)[()], freedom, merge_reasons(codes, few))
+        return ArmMean(self.value, (self.error + common)[()], self.error, freedom, merge_reasons(codes, few))
 
 
 def _coefficients(
@@ -291,13 +291,13 @@ def _solved(square: Floats, right: Floats) -> tuple[Floats, Bools]:
     k = square.shape[-1]
     scale = np.sqrt(np.diagonal(square, axis1=-2, axis2=-1))
     correlation = square / (scale[..., :, None] * scale[..., None, :])
-    usable: Bools = np.isfinite(correlation).all(axis=(-2, -1))
+    usable = np.asarray(np.isfinite(correlation).all(axis=(-2, -1)))
     correlation = np.where(usable[..., None, None], correlation, np.eye(k))
-    smallest = np.linalg.eigvalsh(correlation)[..., 0]
-    singular: Bools = np.logical_not(usable) | np.less(smallest, _SMALLEST_EIGENVALUE)
-    safe = np.where(np.asarray(singular)[..., None, None], np.eye(k), correlation)
+    smallest: Floats = np.linalg.eigvalsh(correlation).min(axis=-1)
+    singular = np.where(usable, smallest < _SMALLEST_EIGENVALUE, True)
+    safe = np.where(singular[..., None, None], np.eye(k), correlation)
     solution = np.linalg.solve(safe, (right / scale)[..., None])[..., 0] / scale
-    return np.where(np.asarray(singular)[..., None], np.nan, solution), singular
+    return np.where(singular[..., None], np.nan, solution), singular
 
 
 def _dot(left: Floats, right: Floats) -> Floats:
@@ -357,11 +357,11 @@ def _post_stratified(control: ArmMean, treatment: ArmMean, covariance: Floats, u
 
 def _weighted(strata: ArmMean, shares: Floats) -> ArmMean:
     """The weighted sum of independent strata; its degrees of freedom by Satterthwaite."""
-    error = _share_sum(shares * shares, strata.squared_error)
-    parts = shares * shares * strata.squared_error / error[..., None]
+    error, own = (_share_sum(shares * shares, part) for part in (strata.squared_error, strata.own_error))
+    parts = shares * shares * strata.own_error / own[..., None]
     freedom = 1 / _share_sum(shares > 0, parts * parts / strata.degrees_of_freedom)
     worst = np.where(shares > 0, strata.codes, 0).max(axis=-1).astype(np.int8)
-    return ArmMean(_share_sum(shares, strata.value)[()], error[()], freedom[()], worst[()])
+    return ArmMean(_share_sum(shares, strata.value)[()], error[()], own[()], freedom[()], worst[()])
 
 
 def _share_variance(strata: ArmMean, arm: ArmMean, shares: Floats) -> Floats:

@@ -35,3 +35,18 @@ def checked_positive(value: ArrayLike, *, name: str) -> Floats:
     if not np.all((values > 0) & np.isfinite(values)):
         raise ValueError(f"{name} must be positive and finite; got {value!r}")
     return values
+
+
+def complete_values(values: ArrayLike, *, name: str) -> Floats:
+    """A vector without missing values.
+
+    Raises:
+        ValueError: It has NaN or more than one dimension.
+    """
+    units = np.asarray(values, dtype=np.float64)
+    if units.ndim != 1:
+        raise ValueError(f"{name} must be one value per unit, shape (n_units,); got shape {units.shape}")
+    missing = int(np.isnan(units).sum())
+    if missing:
+        raise ValueError(f"{missing} values of {name} are missing: fill or drop them, whichever is meant")
+    return units

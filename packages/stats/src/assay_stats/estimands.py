@@ -18,12 +18,14 @@ class ArmMean:
     Attributes:
         value: The estimate, in the metric's unit.
         squared_error: Its squared standard error.
-        degrees_of_freedom: Of `squared_error`; inf when it is known.
+        own_error: The part of it that other arms do not share.
+        degrees_of_freedom: Of `own_error`; inf when it is known.
         codes: Why `value` or `squared_error` is undefined; 0 where they are not.
     """
 
     value: Floats
     squared_error: Floats
+    own_error: Floats
     degrees_of_freedom: Floats
     codes: Codes
 
@@ -49,7 +51,7 @@ def mean_of(moments: Moments) -> ArmMean:
     with np.errstate(all="ignore"):
         freedom = moments.n - 1
         squared_error = moments.m2 / (freedom * moments.n)
-    return ArmMean(moments.mean, squared_error, freedom, moments.defects)
+    return ArmMean(moments.mean, squared_error, squared_error, freedom, moments.defects)
 
 
 def ratio_of(moments: JointMoments, *, numerator: int = 0, denominator: int = 1) -> ArmRatio:
@@ -76,4 +78,5 @@ def ratio_of(moments: JointMoments, *, numerator: int = 0, denominator: int = 1)
         cv = np.sqrt(covered[..., 1, 1]) / np.abs(bottom)
     codes = merge_reasons(pair.defects, first_reason((bottom == 0, Reason.ZERO_DENOMINATOR)))
     defined = np.where(bottom == 0, np.nan, 1.0)[()]
-    return ArmRatio((ratio * defined)[()], (squared_error * defined)[()], freedom, codes, (cv * defined)[()])
+    error = (squared_error * defined)[()]
+    return ArmRatio((ratio * defined)[()], error, error, freedom, codes, (cv * defined)[()])

@@ -112,7 +112,7 @@ def difference(
     return t_inference(
         treatment.value - control.value,
         control.squared_error + treatment.squared_error - 2 * as_floats(covariance),
-        satterthwaite(control, treatment, covariance=covariance),
+        satterthwaite(control, treatment),
         merge_reasons(control.codes, treatment.codes),
         method=method,
         null=null,
@@ -122,18 +122,14 @@ def difference(
 
 
 @_ignoring_undefined
-def satterthwaite(
-    control: ArmMean, treatment: ArmMean, *, weight: ArrayLike = 1.0, covariance: ArrayLike = 0.0
-) -> Floats:
-    """Degrees of freedom of `treatment - weight * control`.
+def satterthwaite(control: ArmMean, treatment: ArmMean, *, weight: ArrayLike = 1.0) -> Floats:
+    """Degrees of freedom of `treatment - weight * control`, from what each arm contributes alone.
 
-    Written in shares of the variance, so that squares neither overflow nor underflow. What correlated arms have
-    in common cancels in the difference and brings no uncertainty of its own.
+    Written in shares of the variance, so that squares neither overflow nor underflow.
     """
-    factor, between = as_floats(weight), as_floats(covariance)
-    first = np.maximum(factor * (factor * control.squared_error - between), 0.0)
-    second = np.maximum(treatment.squared_error - factor * between, 0.0)
-    share, rest = first / (first + second), second / (first + second)
+    first = control.own_error * as_floats(weight) ** 2
+    share = first / (first + treatment.own_error)
+    rest = 1 - share
     return 1 / (share * share / control.degrees_of_freedom + rest * rest / treatment.degrees_of_freedom)
 
 
@@ -222,7 +218,7 @@ def delta_lift(
     value = (other.value - base.value) / scale
     squared = (other.squared_error + ratio * ratio * base.squared_error - 2 * ratio * between) / scale**2
     codes = merge_reasons(base.codes, other.codes, _lift_reasons(base.value, squared))
-    freedom = satterthwaite(base, other, weight=ratio, covariance=between)
+    freedom = satterthwaite(base, other, weight=ratio)
     standard_error = blank(np.sqrt(squared), codes)
     half_width = critical_value(coverage, freedom, alternative) * standard_error
     value = np.where(base.value == 0, np.nan, value)[()]
@@ -266,7 +262,7 @@ def fieller_lift(
     """
     base, other = _arm(control), _arm(treatment)
     coverage, between = checked_level(level), as_floats(covariance)
-    critical = critical_value(coverage, satterthwaite(base, other, covariance=between), alternative)
+    critical = critical_value(coverage, satterthwaite(base, other), alternative)
     ratio, scale = other.value / base.value, np.abs(base.value)
     unseparated = (critical / scale) ** 2 * base.squared_error
     tilt = (critical / scale) ** 2 * between

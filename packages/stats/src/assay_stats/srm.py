@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
+from assay_stats.checks import checked_positive
+from assay_stats.multiplicity import holm
 from assay_stats.results import Result
 from assay_stats.undefined import Bools, Floats, Reason, blank, first_reason
 
@@ -128,3 +130,102 @@ def _splits(units: int, arms: int) -> Floats:
         return np.stack([first, units - first], axis=1)
     heads = [np.insert(_splits(units - first, arms - 1), 0, first, axis=1) for first in range(units + 1)]
     return np.concatenate(heads)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentSampleRatio(SampleRatio):
+    """Sample ratios of many segments.
+
+    Attributes:
+        adjusted_p_value: By Holm over the segments: compare this one with the alarm level.
+    """
+
+    adjusted_p_value: Floats
+
+
+def sample_ratio_by_segment(
+    counts: ArrayLike, weights: ArrayLike, *, exact: bool = False
+) -> SegmentSampleRatio:
+    """Where a mismatch comes from: one test per segment, corrected for their number.
+
+    Args:
+        counts: `(n_segments, n_arms)` distinct units.
+        weights: `(n_arms,)` planned weights.
+        exact: As in `sample_ratio`.
+    Raises:
+        ValueError: as `sample_ratio`.
+    """
+    plain = sample_ratio(counts, weights, exact=exact)
+    return SegmentSampleRatio(
+        statistic=plain.statistic,
+        degrees_of_freedom=plain.degrees_of_freedom,
+        p_value=plain.p_value,
+        units=plain.units,
+        misplaced=plain.misplaced,
+        method=plain.method,
+        reason_codes=plain.reason_codes,
+        adjusted_p_value=holm(plain.p_value),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SequentialSampleRatio(Result):
+    """A sample ratio test that may be read after every unit.
+
+    Attributes:
+        log_bayes_factor: `(..., n_looks)` evidence against the planned split at each look.
+        p_value: `(..., n_looks)` always-valid p-value: the running minimum of 1 / Bayes factor.
+        units: `(..., n_looks)` units in open arms.
+        misplaced: `(..., n_looks)` units in arms whose weight is 0.
+        concentration: The prior's concentration.
+    """
+
+    log_bayes_factor: Floats
+    p_value: Floats
+    units: Floats
+    misplaced: Floats
+    concentration: Floats
+
+
+def sequential_sample_ratio(
+    cumulative_counts: ArrayLike, weights: ArrayLike, *, concentration: float = 100.0
+) -> SequentialSampleRatio:
+    """Test the split continuously: the p-value holds at all looks together.
+
+    Args:
+        cumulative_counts: `(..., n_looks, n_arms)` distinct units so far, never falling along the looks.
+        weights: `(n_arms,)` planned weights; 0 closes an arm.
+        concentration: Of the Dirichlet prior around the plan. 100 finds practical mismatches early; larger
+            values suit tiny mismatches in huge samples.
+    Raises:
+        ValueError: Weights invalid, counts that fall between looks, or `concentration` not positive.
+    Source: Lindon & Malek (2022), NeurIPS, arXiv:2011.03567.
+    """
+    observed = np.asarray(cumulative_counts, dtype=np.float64)
+    planned = np.broadcast_to(_checked_weights(observed, weights), observed.shape)
+    prior = checked_positive(concentration, name="concentration")
+    if (np.diff(observed, axis=-2) < 0).any():
+        raise ValueError("cumulative counts fall between two looks; give totals so far, not units per look")
+    is_open = planned > 0
+    shares = np.where(is_open, planned / planned.sum(axis=-1, keepdims=True), 1.0)
+    alpha = np.where(is_open, prior * shares, 1.0)
+    inside = np.where(is_open, observed, 0.0)
+    units: Floats = inside.sum(axis=-1)
+    gained: Floats = (special.gammaln(alpha + inside) - special.gammaln(alpha) - inside * np.log(shares)).sum(
+        axis=-1
+    )
+    log_bayes = gained - special.gammaln(prior + units) + special.gammaln(prior)
+    possible: Bools = (np.isfinite(observed) & (observed >= 0) & (observed == np.rint(observed))).all(axis=-1)
+    codes = first_reason(
+        (~possible, Reason.IMPOSSIBLE_COUNT),
+        (is_open.sum(axis=-1) < 2, Reason.SINGLE_ARM),  # noqa: PLR2004
+    )
+    p_value = np.exp(-np.maximum(np.maximum.accumulate(log_bayes, axis=-1), 0.0))
+    return SequentialSampleRatio(
+        log_bayes_factor=blank(log_bayes, codes),
+        p_value=blank(p_value, codes),
+        units=units,
+        misplaced=np.where(is_open, 0.0, observed).sum(axis=-1),
+        concentration=prior,
+        reason_codes=codes,
+    )

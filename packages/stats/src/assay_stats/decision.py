@@ -1,0 +1,276 @@
+"""One decision from many metrics: goals, guardrails and checks of quality, with the error rates of the whole.
+
+The rule of Schultzberg, Ankargren & Frånberg (2024), "Risk-aware product decisions in A/B tests with
+multiple metrics", arXiv:2402.11609: ship when at least one goal is better, every guardrail is not worse than
+its margin, nothing deteriorates and the experiment is sound. Only the goals give several chances to win, so
+only they share alpha. Guardrails must all pass, so their alpha is not split; each test needs more power.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from assay_stats.checks import checked_level
+from assay_stats.results import Estimate
+from assay_stats.tails import Alternative, tail
+from assay_stats.undefined import Reason
+
+
+class Verdict(StrEnum):
+    """What to do."""
+
+    SHIP = "ship"
+    DO_NOT_SHIP = "do_not_ship"
+    KEEP_GOING = "keep_going"
+    CANNOT_SAY = "cannot_say"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Goal:
+    """Evidence on a metric that should get better.
+
+    Attributes:
+        name: Of the metric.
+        better: One-sided p-value of "no better".
+        worse: One-sided p-value of "no worse".
+        reason: Why there is no evidence; then both p-values are NaN.
+    """
+
+    name: str
+    better: float
+    worse: float
+    reason: Reason | None = None
+
+    @classmethod
+    def from_benefit(cls, name: str, benefit: Estimate) -> "Goal":
+        """From a scalar difference against 0 that `Estimate.as_benefit` has turned: positive is better."""
+        return cls(
+            name=name,
+            better=_one_sided(benefit, Alternative.GREATER),
+            worse=_one_sided(benefit, Alternative.LESS),
+            reason=benefit.reason,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guardrail:
+    """Evidence on a metric that must not get worse by more than a margin.
+
+    Attributes:
+        name: Of the metric.
+        acceptable: One-sided p-value of "worse by the margin or more".
+        worse: One-sided p-value of "no worse".
+        reason: Why there is no evidence; then both p-values are NaN.
+    """
+
+    name: str
+    acceptable: float
+    worse: float
+    reason: Reason | None = None
+
+    @classmethod
+    def from_benefit(cls, name: str, benefit: Estimate, non_inferiority: Estimate) -> "Guardrail":
+        """From the benefit tested against 0 and the result of a function of `margins`."""
+        return cls(
+            name=name,
+            acceptable=float(non_inferiority.p_value),
+            worse=_one_sided(benefit, Alternative.LESS),
+            reason=benefit.reason or non_inferiority.reason,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QualityCheck:
+    """A test that the experiment itself is sound, such as the sample ratio or a metric before exposure.
+
+    Attributes:
+        name: Of the check.
+        p_value: Small when the experiment is broken.
+        reason: Why it could not be computed; an experiment that cannot be checked is not trusted.
+    """
+
+    name: str
+    p_value: float
+    reason: Reason | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Risks:
+    """The error rates of the whole decision.
+
+    Attributes:
+        alpha: Probability to ship without any goal being better, or with a guardrail beyond its margin.
+        deterioration_alpha: Probability to be stopped by a false deterioration, over all metrics.
+        quality_alpha: Probability to be stopped by a false alarm of quality, over all checks.
+        power: Probability to ship when all is as planned.
+    """
+
+    alpha: float = 0.05
+    deterioration_alpha: float = 0.01
+    quality_alpha: float = 0.01
+    power: float = 0.8
+
+    def __post_init__(self) -> None:
+        for name in ("alpha", "deterioration_alpha", "quality_alpha", "power"):
+            checked_level(getattr(self, name), name=name)
+
+    def per_test_power(self, *, n_guardrails: int) -> float:
+        """The power to plan each goal and guardrail test for, so that the decision has `power`.
+
+        By the union bound over the goal, the guardrails, and false alarms of deterioration and of quality.
+
+        Raises:
+            ValueError: The alarms alone already exceed the risk of missing a good change.
+        """
+        left = 1 - self.power - self.deterioration_alpha - self.quality_alpha
+        if left <= 0:
+            raise ValueError(
+                f"alarms at {self.deterioration_alpha} and {self.quality_alpha} leave no room for a power of "
+                f"{self.power}; lower one of them"
+            )
+        return 1 - left / (n_guardrails + 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """A verdict, the sentence that explains it, and the levels each test was held against.
+
+    Attributes:
+        verdict: What to do.
+        sentence: Why, in words for people.
+        goal_alpha: Level of each goal's test, alpha over the number of goals.
+        guardrail_alpha: Level of each guardrail's test, alpha itself.
+        deterioration_alpha: Level of each test of deterioration.
+        quality_alpha: Level of each quality check.
+        improved: Goals that are better.
+        unproven: Guardrails not yet shown to be within their margin.
+        deteriorated: Metrics that are worse.
+        failed_checks: Quality checks that reject.
+        unknown: Names without evidence.
+    """
+
+    verdict: Verdict
+    sentence: str
+    goal_alpha: float
+    guardrail_alpha: float
+    deterioration_alpha: float
+    quality_alpha: float
+    improved: tuple[str, ...]
+    unproven: tuple[str, ...]
+    deteriorated: tuple[str, ...]
+    failed_checks: tuple[str, ...]
+    unknown: tuple[str, ...]
+
+
+def decide(
+    goals: Sequence[Goal],
+    guardrails: Sequence[Guardrail] = (),
+    checks: Sequence[QualityCheck] = (),
+    *,
+    is_final: bool,
+    risks: Risks = Risks(),
+) -> Decision:
+    """Whether to ship, from one-sided p-values that are valid at this moment.
+
+    A fixed-horizon p-value is valid once, at the planned end; a sequential one at any look.
+
+    Args:
+        goals: Metrics of which at least one must be better.
+        guardrails: Metrics that must all be within their margins.
+        checks: Tests of the experiment's soundness.
+        is_final: Whether the planned sample was reached; before, what is unproven may still be shown.
+        risks: Error rates of the whole decision.
+    Raises:
+        ValueError: There is neither a goal nor a guardrail.
+    Source: Schultzberg, Ankargren & Frånberg (2024), arXiv:2402.11609; without goals the rule asks the
+        guardrails alone.
+    """
+    metrics = [*goals, *guardrails]
+    if not metrics:
+        raise ValueError("a decision needs at least one goal or guardrail")
+    goal_alpha = risks.alpha / max(len(goals), 1)
+    worse_alpha = risks.deterioration_alpha / len(metrics)
+    check_alpha = risks.quality_alpha / max(len(checks), 1)
+    found = _Findings(
+        improved=tuple(goal.name for goal in goals if goal.better < goal_alpha),
+        unproven=tuple(rail.name for rail in guardrails if not rail.acceptable < risks.alpha),
+        deteriorated=tuple(metric.name for metric in metrics if metric.worse < worse_alpha),
+        failed_checks=tuple(check.name for check in checks if check.p_value < check_alpha),
+        unknown=tuple(_describe(one) for one in [*metrics, *checks] if one.reason is not None),
+        needs_goal=bool(goals),
+    )
+    verdict, sentence = _verdict(found, is_final=is_final)
+    return Decision(
+        verdict=verdict,
+        sentence=sentence,
+        goal_alpha=goal_alpha,
+        guardrail_alpha=risks.alpha,
+        deterioration_alpha=worse_alpha,
+        quality_alpha=check_alpha,
+        improved=found.improved,
+        unproven=found.unproven,
+        deteriorated=found.deteriorated,
+        failed_checks=found.failed_checks,
+        unknown=found.unknown,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Findings:
+    improved: tuple[str, ...]
+    unproven: tuple[str, ...]
+    deteriorated: tuple[str, ...]
+    failed_checks: tuple[str, ...]
+    unknown: tuple[str, ...]
+    needs_goal: bool
+
+    @property
+    def lacks_goal(self) -> bool:
+        return self.needs_goal and not self.improved
+
+
+def _verdict(found: _Findings, *, is_final: bool) -> tuple[Verdict, str]:
+    """The first row that applies; what makes the numbers untrustworthy comes before what they say."""
+    if found.failed_checks:
+        checks = _listed(found.failed_checks)
+        return Verdict.CANNOT_SAY, f"Cannot say: {checks} failed, so no number here can be trusted."
+    if found.deteriorated:
+        return Verdict.DO_NOT_SHIP, f"Do not ship: {_listed(found.deteriorated)} got worse."
+    if found.unknown:
+        return Verdict.CANNOT_SAY, f"Cannot say: {_listed(found.unknown)}."
+    if not found.lacks_goal and not found.unproven:
+        return Verdict.SHIP, _shipping_sentence(found)
+    missing = _missing_sentence(found)
+    if is_final:
+        return Verdict.DO_NOT_SHIP, f"Do not ship: the planned sample is in and {missing}."
+    return Verdict.KEEP_GOING, f"Keep going: {missing} so far."
+
+
+def _shipping_sentence(found: _Findings) -> str:
+    reason = f"{_listed(found.improved)} improved and " if found.improved else ""
+    return f"Ship: {reason}nothing got worse beyond its margin."
+
+
+def _missing_sentence(found: _Findings) -> str:
+    parts: list[str] = []
+    if found.lacks_goal:
+        parts.append("no goal has improved")
+    if found.unproven:
+        parts.append(f"{_listed(found.unproven)} could still be worse than the margin")
+    return " and ".join(parts)
+
+
+def _describe(one: Goal | Guardrail | QualityCheck) -> str:
+    return f"{one.name} could not be computed ({one.reason.sentence if one.reason else ''})"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _one_sided(benefit: Estimate, side: Alternative) -> float:
+    if benefit.null != 0:
+        raise ValueError(
+            f"better and worse are judged against 0; this estimate was tested against {benefit.null}"
+        )
+    return float(tail(benefit.statistic, benefit.degrees_of_freedom, side))
