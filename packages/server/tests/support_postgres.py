@@ -57,25 +57,38 @@ def guard(directory: Path) -> None:
     """Run the server until nobody uses it any more."""
     from assay.core.embedded import start  # noqa: PLC0415 — the guardian alone needs it
 
-    # Not below pytest's own folders, which are private to root when root runs the tests.
-    data = Path(tempfile.mkdtemp(prefix="assay-tests-"))
+    guardian = _locked(directory / "guardian.lock", fcntl.LOCK_EX)
+    data = _data_directory(directory)
     try:
         with start(data, durable=False, note="the test suite") as postgres:
             _write_whole(directory / "url", postgres.url)
             users = _locked(directory / "users.lock", fcntl.LOCK_EX)
             (directory / "url").unlink()
-        os.close(users)
     finally:
         shutil.rmtree(data, ignore_errors=True)
+        (directory / "data").unlink()
+    os.close(guardian)
+    os.close(users)
+
+
+def _data_directory(directory: Path) -> Path:
+    """The one a killed guardian left, so that its server is cleared away, else a new one."""
+    if (directory / "data").exists():
+        return Path((directory / "data").read_text(encoding="utf-8"))
+    # Not below pytest's own folders, which are private to root when root runs the tests.
+    data = Path(tempfile.mkdtemp(prefix="assay-tests-"))
+    _write_whole(directory / "data", str(data))
+    return data
 
 
 def _url_of_running(directory: Path) -> str | None:
-    try:
-        url = (directory / "url").read_text(encoding="utf-8")
-        psycopg.connect(libpq_url(url)).close()
-    except (FileNotFoundError, psycopg.OperationalError):
-        return None
-    return url
+    """The URL if a guardian lives; a server without one is left for the next guardian to clear away."""
+    with (directory / "guardian.lock").open("ab") as guardian:
+        try:
+            fcntl.flock(guardian, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return (directory / "url").read_text(encoding="utf-8")
+    return None
 
 
 def _url_of_started(directory: Path) -> str:

@@ -23,9 +23,8 @@ from pathlib import Path
 from assay.core.embedded import start
 postgres = start(Path(sys.argv[1]), durable=False)
 spawned = subprocess.Popen(["sleep", "600"], stdout=subprocess.DEVNULL, close_fds=False)
-forked = os.fork()
-if forked:
-    print(forked, spawned.pid, flush=True)
+if not os.fork():
+    print(os.getpid(), spawned.pid, flush=True)
 os.close(1)
 time.sleep(600)
 """

@@ -94,4 +94,9 @@ def test_a_run_that_follows_a_killed_one_starts_anew(folder: Path) -> None:
         wait_until_gone(guardian)
 
     with users(folder, "b") as [second]:
-        assert one(second.urls()[0], "SELECT 1") == 1
+        url = second.urls()[0]
+        assert one(url, "SELECT 1") == 1
+        guardian = guardian_of(url)
+
+    wait_until_gone(guardian)
+    assert not (folder / "data").exists()
