@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy import special
 
 from assay_stats.checks import as_floats, checked_level
 from assay_stats.estimands import mean_of
@@ -87,7 +87,7 @@ def segment_heterogeneity(
     few = freedom < 1
     known = np.where(few, np.nan, 1.0)
     shown = np.where(usable, known[..., None], np.nan)
-    p_value: Floats = special.gammaincc(np.maximum(freedom, 1.0) / 2, q / 2)
+    p_value: Floats = scipy.special.gammaincc(np.maximum(freedom, 1.0) / 2, q / 2)
     return Heterogeneity(
         statistic=(q * known)[()],
         degrees_of_freedom=(freedom * known)[()],

@@ -5,11 +5,12 @@ that could not be tested, counts for nothing and stays NaN.
 """
 
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy import special
 
 from assay_stats.checks import as_floats, checked_level
 from assay_stats.moments import Moments
@@ -18,8 +19,8 @@ from assay_stats.roots import bracketed_root
 from assay_stats.tails import Alternative, critical_value, ends
 from assay_stats.undefined import Floats, Reason, blank, first_reason, merge_reasons
 
-_NODES, _NODE_WEIGHTS = np.polynomial.legendre.leggauss(96)
-_SCALE_NODES, _SCALE_WEIGHTS = np.polynomial.legendre.leggauss(64)
+_NORMAL_NODES = 96
+_SCALE_NODES = 64
 _FURTHEST_NORMAL = 9.0
 _LARGE_SAMPLE = 1e5
 
@@ -105,7 +106,7 @@ def benjamini_yekutieli(p_values: ArrayLike) -> Floats:
         `scipy.stats.false_discovery_control(method="by")`.
     """
     ladder = _Ladder.of(p_values)
-    harmonic = special.digamma(ladder.tested + 1) + np.euler_gamma
+    harmonic = scipy.special.digamma(ladder.tested + 1) + np.euler_gamma
     return ladder.restored(_least_from_above(ladder.p * ladder.tested * harmonic / ladder.rank))
 
 
@@ -266,32 +267,42 @@ class _Family:
         if self.freedom > _LARGE_SAMPLE:
             return np.ones(1), np.ones(1)
         half = self.freedom / 2
-        share = (_SCALE_NODES + 1) / 2
+        points, parts = _legendre(_SCALE_NODES)
+        share = (points + 1) / 2
         # Uniform nodes in probability would starve the tail; the density over a wide range does not.
         widest = 10 / np.sqrt(2 * self.freedom)
         low, high = max(1e-12, 1 - widest), 1 + widest + 4 / self.freedom
         nodes = low + (high - low) * share
-        logs = (2 * half - 1) * np.log(nodes) - half * nodes**2 + half * np.log(half) - special.gammaln(half)
-        weights = 2 * np.exp(logs) * _SCALE_WEIGHTS / 2 * (high - low)
+        logs = (
+            (2 * half - 1) * np.log(nodes)
+            - half * nodes**2
+            + half * np.log(half)
+            - scipy.special.gammaln(half)
+        )
+        weights = 2 * np.exp(logs) * parts / 2 * (high - low)
         return nodes, weights / weights.sum()
 
     def _normal_tail(self, limit: float) -> float:
         reach = _FURTHEST_NORMAL + abs(limit)
         breaks = np.unique(np.clip([-reach, -abs(limit), -4.0, 0.0, 4.0, abs(limit), reach], -reach, reach))
+        points, parts = _legendre(_NORMAL_NODES)
         total = 0.0
         for start, stop in pairwise(breaks):
-            shared = start + (stop - start) * (_NODES + 1) / 2
+            shared = start + (stop - start) * (points + 1) / 2
             density = np.exp(-(shared**2) / 2) / np.sqrt(2 * np.pi)
-            total += float(
-                (density * self._any_exceeds(shared, limit) * _NODE_WEIGHTS).sum() * (stop - start) / 2
-            )
+            total += float((density * self._any_exceeds(shared, limit) * parts).sum() * (stop - start) / 2)
         return total
 
     def _any_exceeds(self, shared: Floats, limit: float) -> Floats:
         rest = np.sqrt(1 - self.loading**2)
         centre = self.loading * shared[:, None]
-        beyond = special.ndtr(-(limit - centre) / rest)
+        beyond = scipy.special.ndtr(-(limit - centre) / rest)
         if self.alternative is Alternative.TWO_SIDED:
-            beyond = beyond + special.ndtr(-(limit + centre) / rest)
+            beyond = beyond + scipy.special.ndtr(-(limit + centre) / rest)
         with np.errstate(divide="ignore"):
             return -np.expm1(np.log1p(-np.minimum(beyond, 1.0)).sum(axis=1))
+
+
+@cache
+def _legendre(n: int) -> tuple[Floats, Floats]:
+    return np.polynomial.legendre.leggauss(n)

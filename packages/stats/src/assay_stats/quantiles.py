@@ -1,8 +1,8 @@
 """Quantiles of a metric and their difference, also when users contribute many values each."""
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import special
 
 from assay_stats.checks import as_floats, checked_level, complete_values
 from assay_stats.estimands import ArmMean
@@ -132,8 +132,8 @@ def _exact_ranks(n: int, q: float, level: float) -> tuple[int, int]:
     reach = _RANKS_EITHER_SIDE * np.sqrt(n * q * (1 - q)) + _RANKS_EITHER_SIDE
     below = np.arange(max(0, int(n * q - reach)), min(n, int(n * q + reach)) + 1, dtype=np.float64)
     outside = (1 - level) / 2
-    at_most = special.bdtr(below, n, q)
-    more = special.bdtrc(below, n, q)
+    at_most = scipy.special.bdtr(below, n, q)
+    more = scipy.special.bdtrc(below, n, q)
     low = int(np.sum(at_most <= outside)) + int(below[0])
     high = int(below[0]) + int(np.sum(more > outside)) + 1
     return low, high

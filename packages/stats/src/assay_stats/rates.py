@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy import special
 
 from assay_stats.checks import as_floats, checked_level
 from assay_stats.frequentist import Lift
@@ -160,7 +160,7 @@ def poisson_lift(
 
 def _odds_at(probability: Floats, a: Floats, b: Floats) -> Floats:
     """Quantile of a beta distribution as odds."""
-    share: Floats = np.asarray(special.betaincinv(a, b, probability), dtype=np.float64)
+    share: Floats = np.asarray(scipy.special.betaincinv(a, b, probability), dtype=np.float64)
     return share / (1 - share)
 
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy import special
 
 from assay_stats.checks import checked_positive
 from assay_stats.multiplicity import holm
@@ -69,7 +69,9 @@ def sample_ratio(counts: ArrayLike, weights: ArrayLike, *, exact: bool = False) 
     )
     defined = codes == 0
     p_value: Floats = (
-        _exact_tail(observed, shares, defined) if exact else special.gammaincc(freedom / 2, distance / 2)
+        _exact_tail(observed, shares, defined)
+        if exact
+        else scipy.special.gammaincc(freedom / 2, distance / 2)
     )
     return SampleRatio(
         statistic=blank(distance[()], codes),
@@ -111,13 +113,13 @@ def _multinomial_tail(observed: Floats, shares: Floats) -> float:
 
 def _log_probability(splits: Floats, shares: Floats) -> Floats:
     total: Floats = splits.sum(axis=-1)
-    ways: Floats = special.gammaln(total + 1) - special.gammaln(splits + 1).sum(axis=-1)
+    ways: Floats = scipy.special.gammaln(total + 1) - scipy.special.gammaln(splits + 1).sum(axis=-1)
     return ways + (splits * np.log(shares)).sum(axis=-1)
 
 
 def _splits(units: int, arms: int) -> Floats:
     """All ways to place `units` into `arms`: `(n_outcomes, arms)`."""
-    outcomes = special.comb(units + arms - 1, arms - 1, exact=True)
+    outcomes = scipy.special.comb(units + arms - 1, arms - 1, exact=True)
     if outcomes > _MOST_OUTCOMES:
         raise ValueError(
             f"an exact test of {units} units in {arms} arms enumerates {outcomes} splits, more than "
@@ -211,10 +213,10 @@ def sequential_sample_ratio(
     alpha = np.where(is_open, prior * shares, 1.0)
     inside = np.where(is_open, observed, 0.0)
     units: Floats = inside.sum(axis=-1)
-    gained: Floats = (special.gammaln(alpha + inside) - special.gammaln(alpha) - inside * np.log(shares)).sum(
-        axis=-1
-    )
-    log_bayes = gained - special.gammaln(prior + units) + special.gammaln(prior)
+    gained: Floats = (
+        scipy.special.gammaln(alpha + inside) - scipy.special.gammaln(alpha) - inside * np.log(shares)
+    ).sum(axis=-1)
+    log_bayes = gained - scipy.special.gammaln(prior + units) + scipy.special.gammaln(prior)
     possible: Bools = (np.isfinite(observed) & (observed >= 0) & (observed == np.rint(observed))).all(axis=-1)
     codes = first_reason(
         (~possible, Reason.IMPOSSIBLE_COUNT),

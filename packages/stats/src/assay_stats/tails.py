@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import assert_never
 
 import numpy as np
-from scipy import special
+import scipy
 
 from assay_stats.undefined import Floats
 
@@ -40,11 +40,11 @@ def tail(statistic: Floats, degrees_of_freedom: Floats, alternative: Alternative
     """The p-value of a statistic that is t distributed under the null; df = inf is the normal."""
     match alternative:
         case Alternative.TWO_SIDED:
-            return 2 * special.stdtr(degrees_of_freedom, -np.abs(statistic))
+            return 2 * scipy.special.stdtr(degrees_of_freedom, -np.abs(statistic))
         case Alternative.GREATER:
-            return special.stdtr(degrees_of_freedom, -statistic)
+            return scipy.special.stdtr(degrees_of_freedom, -statistic)
         case Alternative.LESS:
-            return special.stdtr(degrees_of_freedom, statistic)
+            return scipy.special.stdtr(degrees_of_freedom, statistic)
         case _:
             assert_never(alternative)
 
@@ -53,7 +53,7 @@ def critical_value(level: Floats, degrees_of_freedom: Floats, alternative: Alter
     """Half an interval's width in standard errors: the t quantile at (1 + level) / 2, or level one-sided."""
     alpha = 1 - level
     outside = alpha / 2 if alternative is Alternative.TWO_SIDED else alpha
-    return -special.stdtrit(degrees_of_freedom, outside)
+    return -scipy.special.stdtrit(degrees_of_freedom, outside)
 
 
 def ends(
@@ -85,10 +85,10 @@ def log_tail(statistic: Floats, degrees_of_freedom: Floats, alternative: Alterna
 
 def _log_lower_tail(statistic: Floats, degrees_of_freedom: Floats) -> Floats:
     with np.errstate(all="ignore"):
-        plain = special.stdtr(degrees_of_freedom, statistic)
+        plain = scipy.special.stdtr(degrees_of_freedom, statistic)
         deep = np.where(
             np.isinf(degrees_of_freedom),
-            special.log_ndtr(statistic),
+            scipy.special.log_ndtr(statistic),
             _log_deep_t_tail(statistic, degrees_of_freedom),
         )
         return np.where(plain > _NEARLY_UNDERFLOWN, np.log(plain), deep)[()]
@@ -99,7 +99,7 @@ def _log_deep_t_tail(statistic: Floats, degrees_of_freedom: Floats) -> Floats:
     a, b = degrees_of_freedom / 2, 0.5
     odds = statistic * statistic / degrees_of_freedom
     x = 1 / (1 + odds)
-    front = -a * np.log1p(odds) + b * np.log(odds * x) - np.log(a) - special.betaln(a, b)
+    front = -a * np.log1p(odds) + b * np.log(odds * x) - np.log(a) - scipy.special.betaln(a, b)
     return front - np.log(_incomplete_beta_fraction(a, b, x)) - _LOG_2
 
 
