@@ -1,7 +1,7 @@
 """The named bucketers: how a unit becomes a number, exactly.
 
-Each is kept for ever, with its own number type: integer arithmetic where the definition is integer, IEEE doubles
-in the peer's order of operations where it is not. Vectors are published in `conformance/bucketing.json`.
+Each is kept for ever, with its own number type: integer arithmetic where the definition is integer, IEEE
+doubles in the peer's order of operations where it is not. Vectors are published in `conformance/bucketing.json`.
 A bucketer answers None for a value it cannot bucket.
 """
 
@@ -19,6 +19,8 @@ from assay_engine.model import BucketerName, Bucketing
 from assay_engine.values import AttributeValue
 
 Bucket: TypeAlias = Callable[[AttributeValue], float | None]
+
+XD_LENGTH = 100
 
 _UINT32 = 0xFFFFFFFF
 _SIXTY_BITS = 0xFFFFFFFFFFFFFFF
@@ -81,22 +83,18 @@ def _murmur(text: str | bytes, seed: int = 0) -> int:
     return mmh3.hash(text, seed, signed=False)
 
 
+def xd_prefix(salt: str) -> str:
+    """What comes before the unit in an `xd` key, of which the last 100 characters are hashed after "xd".
+
+    Padded to 100 characters, so that flagd's CBOR header is always the two bytes "xd" and engines of its second and
+    third generation agree with this one.
+    """
+    return "_" * XD_LENGTH + salt + ":"
+
+
 def _xd(salt: str, total: int) -> Bucket:
-    # Padded to 100 characters, so that flagd's CBOR header is always the two bytes "xd" and engines of its
-    # second and third generation agree with this one.
-    prefix = "_" * 100 + salt + ":"
-    murmur = mmh3.hash
-
-    def bucket(value: AttributeValue) -> int | None:
-        text = value if type(value) is str else unit_text(value)
-        if not text:
-            return None
-        try:
-            return murmur("xd" + (prefix + text)[-100:], 0, False) * total >> 32
-        except UnicodeEncodeError:
-            return None
-
-    return bucket
+    prefix = xd_prefix(salt)
+    return _over_bytes(lambda text: _murmur("xd" + (prefix + text)[-XD_LENGTH:]) * total >> 32)
 
 
 def fnv1a32(text: str) -> int:
@@ -207,7 +205,7 @@ def flagd_1_share(text: str) -> float:
 
 
 def cbor(value: AttributeValue) -> bytes:
-    """Deterministic CBOR (RFC 8949, 4.2.1) of a JSON value, whole floats as integers: flagd's third hash input."""
+    """Deterministic CBOR (RFC 8949, 4.2.1) of a JSON value, whole floats as integers: what flagd 3 hashes."""
     match value:
         case None:
             return b"\xf6"

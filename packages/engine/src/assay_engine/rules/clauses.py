@@ -1,38 +1,56 @@
-"""Clauses as closures: the operators' own tests, and quicker equivalents for the shapes most rules have."""
+"""Clauses as parts of conditions: quick templates for the shapes most rules have, else the operator's own test."""
 
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from assay_engine.model import AttributePath, Clause, Missing, Operator
+from assay_engine.rules.generate import Part, Predicate, Template, Values, call
 from assay_engine.rules.operators import prepare, read
+from assay_engine.rules.scalars import version
 
-Values: TypeAlias = Mapping[str, Any]
 Reader: TypeAlias = Callable[[Values], Any]
-# May answer None for False, which spares the common test a call.
-Predicate: TypeAlias = Callable[[Values, datetime], bool | None]
 
 _OPPOSITE = {
     Operator.LESS: Operator.GREATER_OR_EQUAL,
     Operator.LESS_OR_EQUAL: Operator.GREATER,
     Operator.GREATER: Operator.LESS_OR_EQUAL,
     Operator.GREATER_OR_EQUAL: Operator.LESS,
+    Operator.SEMVER_LESS: Operator.SEMVER_GREATER_OR_EQUAL,
+    Operator.SEMVER_LESS_OR_EQUAL: Operator.SEMVER_GREATER,
+    Operator.SEMVER_GREATER: Operator.SEMVER_LESS_OR_EQUAL,
+    Operator.SEMVER_GREATER_OR_EQUAL: Operator.SEMVER_LESS,
     Operator.PRESENT: Operator.ABSENT,
     Operator.ABSENT: Operator.PRESENT,
 }
+_NUMBERS = {
+    Operator.LESS: Template.LESS,
+    Operator.LESS_OR_EQUAL: Template.LESS_OR_EQUAL,
+    Operator.GREATER: Template.GREATER,
+    Operator.GREATER_OR_EQUAL: Template.GREATER_OR_EQUAL,
+}
+_VERSIONS = {
+    Operator.SEMVER_LESS: Template.VERSION_LESS,
+    Operator.SEMVER_LESS_OR_EQUAL: Template.VERSION_LESS_OR_EQUAL,
+    Operator.SEMVER_GREATER: Template.VERSION_GREATER,
+    Operator.SEMVER_GREATER_OR_EQUAL: Template.VERSION_GREATER_OR_EQUAL,
+}
+_TEXTS = {
+    Operator.STARTS_WITH: Template.STARTS_WITH,
+    Operator.ENDS_WITH: Template.ENDS_WITH,
+}
 
 
-def compile_clause(clause: Clause, *, positive: bool = True) -> Predicate:
-    """The clause as a predicate; with `positive` off, as a NOT around it leaves it."""
+def clause_part(clause: Clause, *, positive: bool = True) -> Part:
+    """The clause as a part of a condition; with `positive` off, as a NOT around it leaves it."""
     wanted = clause.negate is not positive
     missing_holds = {Missing.UNKNOWN: False, Missing.FAILS: not positive, Missing.HOLDS: positive}[
         clause.missing
     ]
     if len(clause.attribute) == 1 and not missing_holds and not clause.ignore_case:
-        quick = _quick(clause, wanted=wanted)
+        quick = _quick(clause, clause.attribute[0], wanted=wanted)
         if quick is not None:
             return quick
-    return _judged(_verdict(clause), wanted=wanted, missing_holds=missing_holds)
+    return call(_judged(_verdict(clause), wanted=wanted, missing_holds=missing_holds))
 
 
 def reader(path: AttributePath) -> Reader:
@@ -44,12 +62,8 @@ def reader(path: AttributePath) -> Reader:
 
 
 def _verdict(clause: Clause) -> Predicate:
-    test = prepare(clause)
-    path = clause.attribute
-    if len(path) > 1:
-        return lambda values, _: test(read(path, values))
-    name = path[0]
-    return lambda values, _: test(values.get(name))
+    test, path = prepare(clause), clause.attribute
+    return lambda values, _: test(read(path, values))
 
 
 def _judged(verdict: Predicate, *, wanted: bool, missing_holds: bool) -> Predicate:
@@ -64,63 +78,40 @@ def _judged(verdict: Predicate, *, wanted: bool, missing_holds: bool) -> Predica
             return lambda values, now: not verdict(values, now)
 
 
-def _quick(clause: Clause, *, wanted: bool) -> Predicate | None:
-    name = clause.attribute[0]
+def _quick(clause: Clause, name: str, *, wanted: bool) -> Part | None:
     operator = clause.operator if wanted else _OPPOSITE.get(clause.operator, clause.operator)
     match operator:
         case Operator.PRESENT:
-            return lambda values, _: values.get(name) is not None
+            return Part(Template.PRESENT, name)
         case Operator.ABSENT:
-            return lambda values, _: values.get(name) is None
-        case Operator.LESS | Operator.LESS_OR_EQUAL | Operator.GREATER | Operator.GREATER_OR_EQUAL:
-            return _number(operator, name, clause.values[0])
-        case Operator.EQUALS | Operator.IN if all(isinstance(value, str) for value in clause.values):
-            return _is_text(name, frozenset(map(str, clause.values)), wanted=wanted)
+            return Part(Template.ABSENT, name)
+        case _ if operator in _NUMBERS:
+            return Part(_NUMBERS[operator], name, clause.values[0])
+        case _ if operator in _VERSIONS:
+            return Part(_VERSIONS[operator], name, version(str(clause.values[0])))
+        case _:
+            return _quick_text(clause, name, wanted=wanted)
+
+
+def _quick_text(clause: Clause, name: str, *, wanted: bool) -> Part | None:
+    texts = tuple(value for value in clause.values if isinstance(value, str))
+    match clause.operator:
         case Operator.EQUALS if isinstance(clause.values[0], bool):
-            expected = clause.values[0] is wanted
-            return lambda values, _: values.get(name) is expected
-        case Operator.STARTS_WITH | Operator.ENDS_WITH | Operator.CONTAINS if wanted:
-            return _part_of_text(operator, name, tuple(map(str, clause.values)))
+            return Part(Template.IS, name, clause.values[0] is wanted)
+        case Operator.EQUALS | Operator.IN if len(texts) == len(clause.values):
+            return _one_of(name, frozenset(texts), wanted=wanted)
+        case Operator.CONTAINS if wanted and len(texts) == 1:
+            return Part(Template.CONTAINS, name, texts[0])
+        case operator if wanted and operator in _TEXTS:
+            return Part(_TEXTS[operator], name, texts)
+        case Operator.SEMVER_EQUALS if wanted:
+            return Part(Template.VERSION_IS, name, version(texts[0]))
         case _:
             return None
 
 
-def _number(operator: Operator, name: str, bound: Any) -> Predicate:  # noqa: ANN401 — checked to be a number
-    # A NaN compares false to everything, as a missing number does.
-    match operator:
-        case Operator.LESS:
-            return lambda values, _: (
-                ((x := values.get(name)).__class__ is int or x.__class__ is float) and x < bound
-            )
-        case Operator.LESS_OR_EQUAL:
-            return lambda values, _: (
-                ((x := values.get(name)).__class__ is int or x.__class__ is float) and x <= bound
-            )
-        case Operator.GREATER:
-            return lambda values, _: (
-                ((x := values.get(name)).__class__ is int or x.__class__ is float) and x > bound
-            )
-        case _:
-            return lambda values, _: (
-                ((x := values.get(name)).__class__ is int or x.__class__ is float) and x >= bound
-            )
-
-
-def _is_text(name: str, texts: frozenset[str], *, wanted: bool) -> Predicate:
-    if not wanted:
-        return lambda values, _: (x := values.get(name)).__class__ is str and x not in texts
+def _one_of(name: str, texts: frozenset[str], *, wanted: bool) -> Part:
     if len(texts) == 1:
         (text,) = texts
-        return lambda values, _: values.get(name) == text
-    return lambda values, _: (x := values.get(name)).__class__ is str and x in texts
-
-
-def _part_of_text(operator: Operator, name: str, texts: tuple[str, ...]) -> Predicate | None:
-    if operator is Operator.STARTS_WITH:
-        return lambda values, _: (x := values.get(name)).__class__ is str and x.startswith(texts)
-    if operator is Operator.ENDS_WITH:
-        return lambda values, _: (x := values.get(name)).__class__ is str and x.endswith(texts)
-    if len(texts) > 1:
-        return None
-    text = texts[0]
-    return lambda values, _: (x := values.get(name)).__class__ is str and text in x
+        return Part(Template.TEXT_IS if wanted else Template.TEXT_IS_NOT, name, text)
+    return Part(Template.TEXT_IN if wanted else Template.TEXT_NOT_IN, name, texts)

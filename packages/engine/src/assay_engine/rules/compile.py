@@ -28,8 +28,8 @@ from assay_engine.model import (
     Split,
 )
 from assay_engine.results import ErrorCode, Evaluation, Reason
-from assay_engine.rules.clauses import Predicate, Values
-from assay_engine.rules.conditions import always, compile_condition, conjunction, membership, never, within
+from assay_engine.rules.conditions import conjuncts, membership, within
+from assay_engine.rules.generate import NEVER, Form, Part, Values, call, when_all
 from assay_engine.rules.jsonlogic import compile_logic, reads_the_clock, variant_named
 from assay_engine.rules.splits import (
     Answers,
@@ -37,13 +37,15 @@ from assay_engine.rules.splits import (
     Outcome,
     assignment_key,
     compile_split,
-    guarded,
     keep_assigned,
 )
 from assay_engine.values import JsonValue
 
 Walk: TypeAlias = Callable[[Values, datetime], Evaluation]
 T = TypeVar("T")
+
+# Beyond it a loop: rules that call the next one use up the interpreter's stack.
+_LONGEST_CHAIN = 6
 
 
 class UnknownReference(ValueError):
@@ -136,7 +138,7 @@ class _Linker:
         self._layers = {layer.id: layer for layer in ruleset.layers}
         self._holdouts = ruleset.holdouts
         self._walks: dict[str, Walk] = {}
-        self._members: dict[str, Predicate] = {}
+        self._members: dict[str, Part] = {}
         self._unfinished: set[str] = set()
 
     def walk(self, key: str) -> Walk:
@@ -148,7 +150,7 @@ class _Linker:
             self._unfinished.discard(f"flag {key!r}")
         return self._walks[key]
 
-    def members(self, segment_id: str) -> Predicate:
+    def members(self, segment_id: str) -> Part:
         """The compiled membership of a segment."""
         if segment_id not in self._members:
             segment: Segment = _found(self._segments, segment_id, "segment")
@@ -157,13 +159,13 @@ class _Linker:
             self._unfinished.discard(f"segment {segment_id!r}")
         return self._members[segment_id]
 
-    def serves(self, prerequisite: Prerequisite) -> Predicate:
+    def serves(self, prerequisite: Prerequisite) -> Part:
         """Whether another flag is enabled and serves one of the prerequisite's variants."""
         walk = self.walk(prerequisite.flag)
         if not self.flags[prerequisite.flag].enabled:
-            return never
+            return NEVER
         variants = frozenset(prerequisite.variants)
-        return lambda values, now: walk(values, now).variant in variants
+        return call(lambda values, now: walk(values, now).variant in variants)
 
     def layer_of(self, split: Split) -> Layer | None:
         """The layer of a split, if it has one."""
@@ -206,35 +208,35 @@ class _FlagCompiler:
         flag = self._flag
         if not flag.enabled:
             return _constant(self._answer(flag.off, Reason.DISABLED))
-        decisions = [self._rule(rule) for rule in flag.rules]
+        steps = [self._step(rule) for rule in flag.rules]
         match flag.fallthrough:
             case ServeVariant(variant):
                 last = self._answer(variant, Reason.DEFAULT if flag.rules else Reason.STATIC)
             case None:
                 last = self._answer(None, Reason.DEFAULT)
             case serve:
-                decisions.append(self._serve(serve, None))
+                steps.append(_Step((), self._serve(serve, None)))
                 last = self._answer(None, Reason.DEFAULT)
-        return (
-            _walk_past_holdouts(decisions, last, self._marked()) if self._holdouts else _walk(decisions, last)
-        )
+        if self._holdouts:
+            return _walk_past_holdouts(steps, last, self._marked())
+        return _chain(steps, last) if len(steps) <= _LONGEST_CHAIN else _loop(steps, last)
 
-    def _rule(self, rule: Rule) -> Decide:
-        conditions = [self._linker.serves(each) for each in rule.prerequisites]
-        if rule.condition is not None:
-            conditions.append(compile_condition(rule.condition, self._linker, self._flag.key))
-        scheduled = within(rule.schedule) if rule.schedule else always
+    def _step(self, rule: Rule) -> "_Step":
+        scheduled = within(rule.schedule)
+        needed = [self._linker.serves(each) for each in rule.prerequisites]
+        needed += conjuncts(rule.condition, self._linker, self._flag.key)
         if isinstance(rule.serve, Split) and rule.serve.sticky and rule.serve.experiment:
             answers = self._answers(rule.serve, rule)
-            fresh = guarded(conjunction(conditions), self._split(rule.serve, answers))
-            kept = keep_assigned(rule.serve.sticky, rule.serve.experiment, answers, fresh)
-            return guarded(scheduled, kept)
-        return guarded(conjunction([scheduled, *conditions]), self._serve(rule.serve, rule))
+            fresh = _Step(tuple(needed), self._split(rule.serve, answers)).decide()
+            return _Step(
+                (scheduled,), keep_assigned(rule.serve.sticky, rule.serve.experiment, answers, fresh)
+            )
+        return _Step((scheduled, *needed), self._serve(rule.serve, rule))
 
-    def _serve(self, serve: Serve, rule: Rule | None) -> Decide:
+    def _serve(self, serve: Serve, rule: Rule | None) -> Evaluation | Decide:
         match serve:
             case ServeVariant(variant):
-                return _constant(self._answer(variant, Reason.TARGETING_MATCH, rule=rule))
+                return self._answer(variant, Reason.TARGETING_MATCH, rule=rule)
             case Split():
                 return self._split(serve, self._answers(serve, rule))
             case JsonLogic():
@@ -328,22 +330,46 @@ def _constant(answer: Evaluation) -> Walk:
     return lambda _, __: answer
 
 
-def _walk(decisions: Sequence[Decide], last: Evaluation) -> Walk:
-    # Without holdouts a decision is an answer or None, and every answer is truthy.
-    match cast("Sequence[Callable[[Values, datetime], Evaluation | None]]", decisions):
-        case []:
-            return _constant(last)
-        case [first]:
-            return lambda values, now: first(values, now) or last
-        case [first, second]:
-            return lambda values, now: first(values, now) or second(values, now) or last
-        case several:
-            return _walk_many(tuple(several), last)
+def _nothing(_: Values, __: datetime) -> None:
+    return None
 
 
-def _walk_many(
-    decisions: Sequence[Callable[[Values, datetime], Evaluation | None]], last: Evaluation
-) -> Walk:
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """A rule compiled: parts that must all hold, and one answer or what decides on it."""
+
+    needed: tuple[Part, ...]
+    outcome: Evaluation | Decide
+
+    def decide(self) -> Decide:
+        """The rule alone: its outcome, or None where it does not match."""
+        return self.then(_nothing)
+
+    def then(self, otherwise: Decide) -> Decide:
+        """The rule, and what follows where it serves nothing."""
+        form = Form.SERVE if isinstance(self.outcome, Evaluation) else Form.DECIDE
+        return when_all(self.needed, form, self.outcome, otherwise)
+
+    def at_last(self, last: Evaluation) -> Decide:
+        """The rule, and the answer where it serves nothing."""
+        form = Form.SERVE_OR if isinstance(self.outcome, Evaluation) else Form.DECIDE_OR
+        return when_all(self.needed, form, self.outcome, last)
+
+
+def _chain(steps: Sequence[_Step], last: Evaluation) -> Walk:
+    if not steps:
+        return _constant(last)
+    *earlier, final = steps
+    walk = final.at_last(last)
+    for step in reversed(earlier):
+        walk = step.then(walk)
+    # Without holdouts, and with an answer at its end, a chain gives answers only.
+    return cast("Walk", walk)
+
+
+def _loop(steps: Sequence[_Step], last: Evaluation) -> Walk:
+    decisions = tuple(step.decide() for step in steps)
+
     def walk(values: Values, now: datetime) -> Evaluation:
         for decide in decisions:
             answer = decide(values, now)
@@ -351,12 +377,14 @@ def _walk_many(
                 return answer
         return last
 
-    return walk
+    return cast("Walk", walk)
 
 
 def _walk_past_holdouts(
-    decisions: Sequence[Decide], last: Evaluation, marked: Mapping[str, Mapping[int, Evaluation]]
+    steps: Sequence[_Step], last: Evaluation, marked: Mapping[str, Mapping[int, Evaluation]]
 ) -> Walk:
+    decisions = tuple(step.decide() for step in steps)
+
     def walk(values: Values, now: datetime) -> Evaluation:
         holdout: str | None = None
         answer = last

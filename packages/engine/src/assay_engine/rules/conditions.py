@@ -1,4 +1,7 @@
-"""Conditions as closures. NOT moves inward to the clauses (De Morgan): two truth values are left at run time."""
+"""Conditions as closures.
+
+NOT moves inward to the clauses (De Morgan), which leaves two truth values at run time.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -20,117 +23,83 @@ from assay_engine.model import (
     Schedule,
     Segment,
 )
-from assay_engine.rules.clauses import Predicate, Values, compile_clause, reader
-from assay_engine.rules.jsonlogic import compile_logic, is_truthy
+from assay_engine.rules.clauses import clause_part, reader
+from assay_engine.rules.generate import (
+    ALWAYS,
+    NEVER,
+    Joined,
+    Part,
+    Predicate,
+    Values,
+    call,
+    joined,
+    predicate,
+)
+from assay_engine.rules.jsonlogic import compile_logic
+from assay_engine.rules.loose import is_truthy
 
 
 class Links(Protocol):
     """What a condition may refer to, compiled."""
 
-    def serves(self, prerequisite: Prerequisite) -> Predicate:
+    def serves(self, prerequisite: Prerequisite) -> Part:
         """Whether another flag is enabled and serves one of the prerequisite's variants."""
         ...
 
-    def members(self, segment_id: str) -> Predicate:
+    def members(self, segment_id: str) -> Part:
         """Membership of a segment."""
         ...
 
 
-def always(_: Values, __: datetime) -> bool:
-    """The condition everybody meets."""
-    return True
-
-
-def never(_: Values, __: datetime) -> bool:
-    """The condition nobody meets."""
-    return False
-
-
-def compile_condition(
-    condition: Condition, links: Links, flag_key: str, *, positive: bool = True
-) -> Predicate:
-    """The condition, or with `positive` off its negation, as a predicate."""
+def condition_part(condition: Condition, links: Links, flag_key: str, *, positive: bool = True) -> Part:
+    """The condition, or with `positive` off its negation."""
     match condition:
         case Clause():
-            return compile_clause(condition, positive=positive)
+            return clause_part(condition, positive=positive)
         case AllOf() | AnyOf():
             parts = [
-                compile_condition(part, links, flag_key, positive=positive) for part in condition.conditions
+                condition_part(part, links, flag_key, positive=positive) for part in condition.conditions
             ]
-            return conjunction(parts) if isinstance(condition, AllOf) is positive else disjunction(parts)
+            return joined(parts, Joined.ALL if isinstance(condition, AllOf) is positive else Joined.ANY)
         case Not():
-            return compile_condition(condition.condition, links, flag_key, positive=not positive)
-        case InSegment():
-            return _signed(links.members(condition.segment), positive=positive)
+            return condition_part(condition.condition, links, flag_key, positive=not positive)
         case InBucket():
-            return _in_bucket(condition, positive=positive)
+            return call(_in_bucket(condition, positive=positive))
+        case _:
+            part = _settled_part(condition, links, flag_key)
+            return part if positive else _opposite(part)
+
+
+def _settled_part(condition: InSegment | Prerequisite | JsonLogic, links: Links, flag_key: str) -> Part:
+    """A condition that either holds or does not: nothing in it is unknown from outside."""
+    match condition:
+        case InSegment():
+            return links.members(condition.segment)
         case Prerequisite():
-            return _signed(links.serves(condition), positive=positive)
+            return links.serves(condition)
         case JsonLogic():
             logic = compile_logic(condition, flag_key)
-            return _signed(lambda values, now: is_truthy(logic(values, now)), positive=positive)
+            return call(lambda values, now: is_truthy(logic(values, now)))
         case _:
             assert_never(condition)
 
 
-def conjunction(parts: Sequence[Predicate]) -> Predicate:
-    """Whether all hold."""
-    needed = [part for part in parts if part is not always]
-    if never in needed:
-        return never
-    match needed:
-        case []:
-            return always
-        case [only]:
-            return only
-        case [a, b]:
-            return lambda values, now: a(values, now) and b(values, now)
-        case [a, b, c]:
-            return lambda values, now: a(values, now) and b(values, now) and c(values, now)
+def conjuncts(condition: Condition | None, links: Links, flag_key: str) -> list[Part]:
+    """The parts that must all hold, so that a rule tests them in one expression."""
+    match condition:
+        case None:
+            return []
+        case AllOf():
+            return [part for each in condition.conditions for part in conjuncts(each, links, flag_key)]
         case _:
-            return _all(tuple(needed))
+            return [condition_part(condition, links, flag_key)]
 
 
-def _all(parts: tuple[Predicate, ...]) -> Predicate:
-    def holds(values: Values, now: datetime) -> bool:
-        for part in parts:  # noqa: SIM110 — a generator would double the time
-            if not part(values, now):
-                return False
-        return True
-
-    return holds
-
-
-def disjunction(parts: Sequence[Predicate]) -> Predicate:
-    """Whether at least one holds."""
-    possible = [part for part in parts if part is not never]
-    if always in possible:
-        return always
-    match possible:
-        case []:
-            return never
-        case [only]:
-            return only
-        case [a, b]:
-            return lambda values, now: a(values, now) or b(values, now)
-        case _:
-            return _any(tuple(possible))
-
-
-def _any(parts: tuple[Predicate, ...]) -> Predicate:
-    def holds(values: Values, now: datetime) -> bool:
-        for part in parts:  # noqa: SIM110 — a generator would double the time
-            if part(values, now):
-                return True
-        return False
-
-    return holds
-
-
-def _signed(predicate: Predicate, *, positive: bool) -> Predicate:
-    if positive:
-        return predicate
-    return lambda values, now: not predicate(values, now)
+def _opposite(part: Part) -> Part:
+    if part is ALWAYS or part is NEVER:
+        return NEVER if part is ALWAYS else ALWAYS
+    holds = predicate(part)
+    return call(lambda values, now: not holds(values, now))
 
 
 def _in_bucket(condition: InBucket, *, positive: bool) -> Predicate:
@@ -153,11 +122,14 @@ def is_within(place: float, ranges: Sequence[Range]) -> bool:
     )
 
 
-def membership(segment: Segment, links: Links) -> Predicate:
+def membership(segment: Segment, links: Links) -> Part:
     """Who belongs to a segment: not the excluded; the included; others by the condition."""
     unit = reader(segment.unit)
     include, exclude = segment.include, segment.exclude
-    meets = compile_condition(segment.condition, links, "") if segment.condition else never
+    others = NEVER if segment.condition is None else condition_part(segment.condition, links, "")
+    if not include and not exclude:
+        return others
+    meets = predicate(others)
 
     def holds(values: Values, now: datetime) -> bool | None:
         key = unit(values)
@@ -168,17 +140,17 @@ def membership(segment: Segment, links: Links) -> Predicate:
                 return True
         return meets(values, now)
 
-    return holds
+    return call(holds)
 
 
-def within(schedule: Schedule) -> Predicate:
+def within(schedule: Schedule | None) -> Part:
     """Whether a moment lies in a schedule: its start belongs to it, its end does not."""
-    match schedule.starts_at, schedule.ends_at:
-        case None, None:
-            return always
-        case start, None:
-            return lambda _, now: start <= now
-        case None, end:
-            return lambda _, now: now < end
-        case start, end:
-            return lambda _, now: start <= now < end
+    match schedule:
+        case None | Schedule(None, None):
+            return ALWAYS
+        case Schedule(start, None):
+            return call(lambda _, now: start <= now)
+        case Schedule(None, end):
+            return call(lambda _, now: now < end)
+        case Schedule(start, end):
+            return call(lambda _, now: start <= now < end)

@@ -13,8 +13,8 @@ from typing import TypeAlias
 
 from assay_engine.context import TARGETING_KEY
 from assay_engine.model import BucketerName, JsonLogic
-from assay_engine.rules.clauses import Values
 from assay_engine.rules.fractional import Shorthand, fractional_pick
+from assay_engine.rules.generate import Values
 from assay_engine.rules.loose import (
     is_truthy,
     loosely_equal,

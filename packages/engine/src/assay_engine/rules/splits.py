@@ -6,12 +6,25 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
-from assay_engine.bucketing import prepare
+import mmh3
+
+from assay_engine.bucketing import XD_LENGTH, prepare, xd_prefix
 from assay_engine.context import ASSIGNMENTS, TARGETING_KEY
-from assay_engine.model import Bounds, Bucketing, Holdout, Layer, LayerSlice, MissingUnit, Split, Sticky
+from assay_engine.model import (
+    Bounds,
+    BucketerName,
+    Bucketing,
+    Holdout,
+    Layer,
+    LayerSlice,
+    MissingUnit,
+    Split,
+    Sticky,
+)
 from assay_engine.results import Evaluation
-from assay_engine.rules.clauses import Predicate, Reader, Values, reader
-from assay_engine.rules.conditions import always, is_within
+from assay_engine.rules.clauses import Reader, reader
+from assay_engine.rules.conditions import is_within
+from assay_engine.rules.generate import Values
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +36,7 @@ class HeldOut:
 
 Outcome: TypeAlias = Evaluation | HeldOut | None
 Decide: TypeAlias = Callable[[Values, datetime], Outcome]
+Gate: TypeAlias = tuple[Callable[[Values], bool], Outcome]
 Place: TypeAlias = Callable[[float], Evaluation | None]
 
 
@@ -43,25 +57,60 @@ def assignment_key(experiment: str, version: int) -> str:
 
 def compile_split(split: Split, answers: Answers, layer: Layer | None, holdouts: Sequence[Holdout]) -> Decide:
     """The split as a function that serves, skips or holds out."""
-    bucket, unit = prepare(split.bucketing), reader(split.bucketing.unit)
     missing = _without_unit(split, answers)
-    place = _placed(split, answers.by_range)
     gates = [*(_held(holdout) for holdout in holdouts), *([_outside(split, layer)] if layer else [])]
+    ungated = _ungated(split, answers, missing)
+    if _is_plain(split):
+        ungated = _ungated_xd(split, answers, missing, ungated)
+    return _gated(_bucket_of(split.bucketing), missing, gates, ungated) if gates else ungated
+
+
+def _ungated(split: Split, answers: Answers, missing: Evaluation | None) -> Decide:
+    bucket = _bucket_of(split.bucketing)
+    place = _placed(split, answers.by_range)
 
     def decide(values: Values, _: datetime) -> Outcome:
-        value = bucket(unit(values))
+        value = bucket(values)
         return missing if value is None else place(value)
 
-    def decide_through_gates(values: Values, _: datetime) -> Outcome:
-        value = bucket(unit(values))
-        if value is None:
+    return decide
+
+
+def _gated(bucket: Reader, missing: Evaluation | None, gates: Sequence[Gate], ungated: Decide) -> Decide:
+    def decide(values: Values, now: datetime) -> Outcome:
+        if bucket(values) is None:
             return missing
         for stops, outcome in gates:
             if stops(values):
                 return outcome
-        return place(value)
+        return ungated(values, now)
 
-    return decide_through_gates if gates else decide
+    return decide
+
+
+def _is_plain(split: Split) -> bool:
+    half_open = all(each.bounds is Bounds.HALF_OPEN for each in split.ranges)
+    return half_open and split.bucketing.bucketer is BucketerName.XD and len(split.bucketing.unit) == 1
+
+
+def _ungated_xd(split: Split, answers: Answers, missing: Evaluation | None, otherwise: Decide) -> Decide:
+    """The default bucketer in one function: splits are most of what a busy service evaluates."""
+    name, prefix = split.bucketing.unit[0], xd_prefix(split.bucketing.salt)
+    by_range = (*answers.by_range, None)
+    # (hash * total) >> 32 < end exactly when hash < ceil(end * 2^32 / total), which spares the product.
+    ends = [-(-(int(each.high) << 32) // split.bucketing.total) for each in split.ranges]
+    find, murmur = bisect_right, mmh3.hash
+
+    def decide(values: Values, now: datetime) -> Outcome:
+        unit = values.get(name)
+        if unit.__class__ is not str or not unit:
+            return otherwise(values, now)
+        try:
+            return by_range[find(ends, murmur("xd" + (prefix + unit)[-XD_LENGTH:], 0, False))]
+        except UnicodeEncodeError:
+            return missing
+
+    return decide
 
 
 def keep_assigned(sticky: Sticky, experiment: str, answers: Answers, fresh: Decide) -> Decide:
@@ -123,7 +172,7 @@ def _bucket_of(bucketing: Bucketing) -> Reader:
     return lambda values: bucket(unit(values))
 
 
-def _held(holdout: Holdout) -> tuple[Callable[[Values], bool], Outcome]:
+def _held(holdout: Holdout) -> Gate:
     bucket, held = _bucket_of(holdout.bucketing), (holdout.range,)
 
     def stops(values: Values) -> bool:
@@ -133,7 +182,7 @@ def _held(holdout: Holdout) -> tuple[Callable[[Values], bool], Outcome]:
     return stops, HeldOut(holdout.id)
 
 
-def _outside(split: Split, layer: Layer) -> tuple[Callable[[Values], bool], Outcome]:
+def _outside(split: Split, layer: Layer) -> Gate:
     bucket, slices = _bucket_of(layer.bucketing), slices_of(split.experiment, layer)
 
     def stops(values: Values) -> bool:
@@ -146,10 +195,3 @@ def _outside(split: Split, layer: Layer) -> tuple[Callable[[Values], bool], Outc
 def slices_of(experiment: str | None, layer: Layer) -> tuple[LayerSlice, ...]:
     """The parts of a layer that one experiment may use."""
     return tuple(each for each in layer.slices if each.experiment == experiment)
-
-
-def guarded(holds: Predicate, decide: Decide) -> Decide:
-    """The decision for those who meet a condition."""
-    if holds is always:
-        return decide
-    return lambda values, now: decide(values, now) if holds(values, now) else None
