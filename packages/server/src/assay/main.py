@@ -41,6 +41,9 @@ def build_app(settings: Settings, open_database: OpenDatabase) -> FastAPI:
         version=__version__,
         description="Feature flags, experiments, and statistics one can trust.",
         root_path=settings.root_path,
+        # FastAPI's own pages load their scripts from a CDN; `assay.web` serves ours.
+        docs_url=None,
+        redoc_url=None,
         lifespan=lifespan,
         max_body_size=settings.max_body_bytes,
         middleware=[

@@ -61,3 +61,9 @@ async def latest(tx: ReadSession, project: str, experiment: str) -> ResultOut:
         )
     task, document = found
     return ResultOut(task=task, document=Document.model_validate(document))
+
+
+async def newest(tx: ReadSession, project: str, experiment: str) -> TaskOut | None:
+    """The newest analysis, finished or not, if there is one."""
+    identifier = await experiments.identify(tx, project, experiment)
+    return await jobs.newest(tx, kind=KIND, subject=str(identifier))

@@ -29,6 +29,11 @@ async def page(
     return rows.all()
 
 
+async def newest(tx: ReadSession, *, limit: int) -> Sequence[Experiment]:
+    """The experiments of all projects made last, newest first."""
+    return (await tx.scalars(select(Experiment).order_by(Experiment.id.desc()).limit(limit))).all()
+
+
 async def insert_experiment(
     tx: WriteSession, project_id: uuid.UUID, values: Mapping[str, object]
 ) -> Experiment | None:

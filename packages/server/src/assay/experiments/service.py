@@ -71,6 +71,13 @@ async def listing(
     return [ExperimentOut.model_validate(row) for row in rows], following
 
 
+async def newest(tx: ReadSession, *, limit: int) -> list[tuple[str, ExperimentOut]]:
+    """The experiments of all projects made last, newest first, each with the key of its project."""
+    rows = await repository.newest(tx, limit=limit)
+    keys = await projects.keys(tx, {row.project_id for row in rows})
+    return [(keys[row.project_id], ExperimentOut.model_validate(row)) for row in rows]
+
+
 async def _row(tx: ReadSession, project_key: str, key: str) -> Experiment:
     project = await projects.get(tx, project_key)
     found = await repository.by_keys(tx, project.id, [key])

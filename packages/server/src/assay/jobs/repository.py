@@ -62,6 +62,11 @@ async def latest_finished(tx: ReadSession, *, kind: str, subject: str) -> TaskRu
     return await _newest(tx, kind=kind, subject=subject, states=FINISHED)
 
 
+async def newest(tx: ReadSession, *, kind: str, subject: str) -> TaskRun | None:
+    """The subject's newest run, wherever it stands."""
+    return await _newest(tx, kind=kind, subject=subject, states=list(TaskState))
+
+
 async def _newest(
     tx: ReadSession, *, kind: str, subject: str, states: Collection[TaskState]
 ) -> TaskRun | None:

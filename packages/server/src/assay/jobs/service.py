@@ -77,3 +77,9 @@ async def latest_result(tx: ReadSession, *, kind: str, subject: str) -> tuple[Ta
     if run is None or run.result is None:
         return None
     return TaskOut.model_validate(run), run.result
+
+
+async def newest(tx: ReadSession, *, kind: str, subject: str) -> TaskOut | None:
+    """The subject's newest run, wherever it stands, if there is one."""
+    run = await repository.newest(tx, kind=kind, subject=subject)
+    return None if run is None else TaskOut.model_validate(run)

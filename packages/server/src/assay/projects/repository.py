@@ -1,7 +1,7 @@
 """Queries over projects and environments."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
@@ -21,6 +21,12 @@ async def projects(tx: ReadSession, *, cursor: str | None, limit: int) -> Sequen
     """One row more than a page of projects."""
     rows = await tx.scalars(pagination.after(select(Project), Project.id, cursor=cursor, limit=limit))
     return rows.all()
+
+
+async def project_keys(tx: ReadSession, identifiers: Collection[uuid.UUID]) -> dict[uuid.UUID, str]:
+    """The keys of the projects with these identifiers."""
+    rows = await tx.execute(select(Project.id, Project.key).where(Project.id.in_(identifiers)))
+    return {identifier: key for identifier, key in rows}
 
 
 async def insert_project(tx: WriteSession, *, key: str, name: str) -> Project | None:

@@ -1,6 +1,7 @@
 """What can be done with projects and environments."""
 
-from collections.abc import Sequence
+import uuid
+from collections.abc import Collection, Sequence
 
 from assay.core.database import ReadSession, WriteSession
 from assay.projects import repository
@@ -42,6 +43,11 @@ async def get(tx: ReadSession, key: str) -> Project:
     if project is None:
         raise ProjectNotFound(f"no project {key!r}", value=key)
     return project
+
+
+async def keys(tx: ReadSession, identifiers: Collection[uuid.UUID]) -> dict[uuid.UUID, str]:
+    """The keys of these projects by their identifier."""
+    return await repository.project_keys(tx, identifiers)
 
 
 async def update(tx: WriteSession, key: str, change: ProjectUpdate) -> Project:

@@ -1,7 +1,12 @@
-"""Pages."""
+"""Joins the pages into the app."""
 
 from fastapi import FastAPI
 
+from assay.web import assets, documentation, experiment, failures, home, project
+
 
 def mount(app: FastAPI) -> None:
-    """Adds the pages to the app."""
+    """Adds the pages, their files, and pages for failures; call it after failures have been translated."""
+    for section in (assets, documentation, home, project, experiment):
+        app.include_router(section.router)
+    failures.install(app)

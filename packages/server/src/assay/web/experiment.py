@@ -1,0 +1,63 @@
+"""The page of an experiment: its results, and the button that computes them."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request
+from fastapi.responses import HTMLResponse, RedirectResponse
+
+from assay.analysis import service as analysis
+from assay.analysis.errors import NoResults
+from assay.analysis.schemas import ResultOut
+from assay.core.database import ReadSession
+from assay.core.dependencies import Now, Reads, RetryingRoute, Writes
+from assay.experiments import service as experiments
+from assay.metrics import service as metrics
+from assay.shared.ids import Key
+from assay.web.rendering import path_to, render
+from assay.web.result_page import experiment_page
+from assay.web.same_origin import FromOurPages
+
+router = APIRouter(
+    prefix="/projects/{project}/experiments/{experiment}", route_class=RetryingRoute, include_in_schema=False
+)
+ProjectKey = Annotated[Key, Path(description="Key of the project.")]
+ExperimentKey = Annotated[Key, Path(description="Key of the experiment.")]
+
+
+@router.get("", name="experiment")
+async def experiment(
+    project: ProjectKey, experiment: ExperimentKey, request: Request, tx: Reads, now: Now
+) -> HTMLResponse:
+    """Shows the newest results, and how far newer ones are."""
+    found = await experiments.get(tx, project, experiment)
+    page = experiment_page(
+        project,
+        found,
+        await metrics.require_all(tx, project, found.metrics),
+        result=await _latest(tx, project, experiment),
+        newest=await analysis.newest(tx, project, experiment),
+        now=now,
+    )
+    return render(request, "experiment.html", page=page)
+
+
+@router.post("/results", name="compute_results")
+async def compute_results(
+    project: ProjectKey,
+    experiment: ExperimentKey,
+    request: Request,
+    tx: Writes,
+    now: Now,
+    _: FromOurPages,
+) -> RedirectResponse:
+    """Begins an analysis and goes back to the page, which then shows how far it is."""
+    await analysis.begin(tx, project, experiment, now=now)
+    page = path_to(request, "experiment", project=project, experiment=experiment)
+    return RedirectResponse(page, status_code=303)
+
+
+async def _latest(tx: ReadSession, project: str, experiment: str) -> ResultOut | None:
+    try:
+        return await analysis.latest(tx, project, experiment)
+    except NoResults:
+        return None

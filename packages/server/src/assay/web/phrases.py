@@ -1,0 +1,33 @@
+"""Short phrases the pages share."""
+
+from datetime import UTC, datetime, timedelta
+
+_AGES = (
+    (timedelta(days=1), "day"),
+    (timedelta(hours=1), "hour"),
+    (timedelta(minutes=1), "minute"),
+)
+
+
+def age(at: datetime, *, now: datetime) -> str:
+    """How long ago, in the largest whole unit."""
+    passed = now - at
+    for unit, name in _AGES:
+        if passed >= unit:
+            return f"{counted(passed // unit, name)} ago"
+    return "just now"
+
+
+def utc(at: datetime) -> str:
+    """A moment as people read it."""
+    return f"{at.astimezone(UTC):%-d %B %Y, %H:%M} UTC"
+
+
+def counted(count: int, noun: str, plural: str | None = None) -> str:
+    """A number with its noun."""
+    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
+
+
+def listed(words: list[str]) -> str:
+    """Words joined as in a sentence."""
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
