@@ -13,7 +13,7 @@ from assay_stats.tails import Alternative
 from assay_stats.undefined import Codes, Floats, Reason, first_reason, merge_reasons
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class ClusterTotals:
     """The clusters of one arm.
 
@@ -25,9 +25,9 @@ class ClusterTotals:
     sizes: Floats
     totals: Floats
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "sizes", np.asarray(self.sizes, dtype=np.float64))
-        object.__setattr__(self, "totals", np.asarray(self.totals, dtype=np.float64))
+    def __init__(self, sizes: ArrayLike, totals: ArrayLike) -> None:
+        object.__setattr__(self, "sizes", np.asarray(sizes, dtype=np.float64))
+        object.__setattr__(self, "totals", np.asarray(totals, dtype=np.float64))
         if self.sizes.ndim == 0 or self.sizes.shape[-1:] != self.totals.shape[-1:]:
             raise ValueError(
                 f"sizes and totals list the same clusters; got {self.sizes.shape} and {self.totals.shape}"

@@ -28,7 +28,6 @@ Index = (
 
 _LARGEST_EXACT_INTEGER = 2.0**53
 _RESOLVED_SHARE = 1e-10
-_NONE = as_floats(0.0)
 _EPS = float(np.finfo(np.float64).eps)
 
 
@@ -39,7 +38,7 @@ class NullPolicy(StrEnum):
     EXCLUDE = "exclude"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class Moments:
     """One metric in one or many samples (arms, strata, looks), broadcast over any shape.
 
@@ -53,11 +52,13 @@ class Moments:
     n: Floats
     mean: Floats
     m2: Floats
-    missing: Floats = _NONE
+    missing: Floats
 
-    def __post_init__(self) -> None:
-        for name in ("n", "mean", "m2", "missing"):
-            object.__setattr__(self, name, as_floats(getattr(self, name)))
+    def __init__(self, n: ArrayLike, mean: ArrayLike, m2: ArrayLike, missing: ArrayLike = 0.0) -> None:
+        object.__setattr__(self, "n", as_floats(n))
+        object.__setattr__(self, "mean", as_floats(mean))
+        object.__setattr__(self, "m2", as_floats(m2))
+        object.__setattr__(self, "missing", as_floats(missing))
 
     @classmethod
     def empty(cls) -> Self:
@@ -122,9 +123,12 @@ class Moments:
         with np.errstate(all="ignore"):
             offset = first / count
             mean = pilot + offset
-            m2 = _unshifted(second, first * offset, exact=_is_exact(first, second))
-            constant = np.abs(m2) <= count * (2 * _EPS * mean) ** 2
-        m2 = np.where((count == 0) | constant, 0.0, m2)[()]
+            m2 = second - first * offset
+            # Rounding of the sums must itself be too small to hide a variance.
+            constant = np.abs(m2) + _EPS * second <= count * (2 * _EPS * mean) ** 2
+            m2 = np.where(
+                (count == 0) | constant, 0.0, _resolved(m2, second, exact=_is_exact(first, second))
+            )[()]
         return cls(n=count, mean=mean, m2=m2, missing=as_floats(missing))
 
     def __add__(self, other: "Moments") -> "Moments":
@@ -225,14 +229,13 @@ def _is_exact(*sums: Floats) -> Bools:
     return reduce(np.logical_and, whole)
 
 
-def _unshifted(second: Floats, correction: Floats, *, exact: Bools) -> Floats:
-    m2 = second - correction
-    resolved = m2 >= _RESOLVED_SHARE * second
+def _resolved(m2: Floats, total_squares: Floats, *, exact: Bools) -> Floats:
+    """`m2` where the subtraction left it enough digits, else NaN."""
     rounded = np.where(exact, np.maximum(m2, 0.0), np.nan)
-    return np.where(resolved, m2, rounded)[()]
+    return np.where(m2 >= _RESOLVED_SHARE * total_squares, m2, rounded)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class JointMoments:
     """Several metrics of the same units: means and all co-moments, broadcast over leading axes.
 
@@ -246,11 +249,15 @@ class JointMoments:
     n: Floats
     means: Floats
     comoments: Floats
-    missing: Floats = _NONE
+    missing: Floats
 
-    def __post_init__(self) -> None:
-        for name in ("n", "means", "comoments", "missing"):
-            object.__setattr__(self, name, as_floats(getattr(self, name)))
+    def __init__(
+        self, n: ArrayLike, means: ArrayLike, comoments: ArrayLike, missing: ArrayLike = 0.0
+    ) -> None:
+        object.__setattr__(self, "n", as_floats(n))
+        object.__setattr__(self, "means", np.asarray(means, dtype=np.float64))
+        object.__setattr__(self, "comoments", np.asarray(comoments, dtype=np.float64))
+        object.__setattr__(self, "missing", as_floats(missing))
         if self.comoments.shape[-2:] != (self.k, self.k):
             raise ValueError(
                 f"{self.k} means need comoments (..., {self.k}, {self.k}); got {self.comoments.shape}"

@@ -16,7 +16,7 @@ from assay_stats.undefined import Bools, Codes, Floats, Reason, blank, first_rea
 _NORMAL = as_floats(np.inf)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class Counts:
     """Successes among the units of an arm, of any shape.
 
@@ -28,9 +28,9 @@ class Counts:
     successes: Floats
     n: Floats
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "successes", as_floats(self.successes))
-        object.__setattr__(self, "n", as_floats(self.n))
+    def __init__(self, successes: ArrayLike, n: ArrayLike) -> None:
+        object.__setattr__(self, "successes", as_floats(successes))
+        object.__setattr__(self, "n", as_floats(n))
 
     @classmethod
     def from_moments(cls, moments: Moments) -> Self:

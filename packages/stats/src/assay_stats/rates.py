@@ -16,7 +16,7 @@ from assay_stats.undefined import Bools, Codes, Floats, Reason, blank, first_rea
 _NORMAL = as_floats(np.inf)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class EventCounts:
     """Events and the exposure in which they fell, of any shape.
 
@@ -28,9 +28,9 @@ class EventCounts:
     events: Floats
     exposure: Floats
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "events", as_floats(self.events))
-        object.__setattr__(self, "exposure", as_floats(self.exposure))
+    def __init__(self, events: ArrayLike, exposure: ArrayLike) -> None:
+        object.__setattr__(self, "events", as_floats(events))
+        object.__setattr__(self, "exposure", as_floats(exposure))
 
     @property
     def defects(self) -> Codes:
