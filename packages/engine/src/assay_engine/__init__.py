@@ -1,8 +1,9 @@
 """Feature flags, rules and bucketing: a pure evaluator without I/O."""
 
 from assay_engine.context import Context
-from assay_engine.datafile import DatafileError, dumps, loads
+from assay_engine.datafile import dumps, loads
 from assay_engine.evaluate import compile_ruleset, evaluate, evaluate_all, evaluate_many
+from assay_engine.fields import DatafileError
 from assay_engine.model import Flag, Rule, Ruleset, Segment
 from assay_engine.results import ErrorCode, Evaluation, Reason
 from assay_engine.rules.check import InvalidRuleset, Problem, check

@@ -1,7 +1,7 @@
 """The named bucketers: how a unit becomes a number, exactly.
 
 Each is kept for ever, with its own number type: integer arithmetic where the definition is integer, IEEE
-doubles in the peer's order of operations where it is not. Vectors are published in `conformance/bucketing.json`.
+doubles in the peer's order of operations where it is not. Their vectors are `conformance/bucketing.json`.
 A bucketer answers None for a value it cannot bucket.
 """
 
@@ -86,8 +86,8 @@ def _murmur(text: str | bytes, seed: int = 0) -> int:
 def xd_prefix(salt: str) -> str:
     """What comes before the unit in an `xd` key, of which the last 100 characters are hashed after "xd".
 
-    Padded to 100 characters, so that flagd's CBOR header is always the two bytes "xd" and engines of its second and
-    third generation agree with this one.
+    Padded to 100 characters, so that flagd's CBOR header is always the two bytes "xd", and engines of its second
+    and third generation agree with this one.
     """
     return "_" * XD_LENGTH + salt + ":"
 
@@ -199,7 +199,7 @@ def _flagd_3(salt: str, total: int) -> Bucket:
     return _over_bytes(lambda text: _murmur(cbor([salt, text])) * total >> 32)
 
 
-def flagd_1_share(text: str) -> float:
+def flagd_1_share(text: str | bytes) -> float:
     """Percent in [0, 100] by flagd's first `fractional`, in its own doubles."""
     return abs(mmh3.hash(text, 0)) / 2147483647 * 100
 

@@ -68,7 +68,7 @@ def _with_identity(
     return values
 
 
-def _plain(value: object, depth: int) -> AttributeValue:
+def _plain(value: object, depth: int) -> AttributeValue:  # noqa: PLR0911 — a return for each type
     if type(value) in _PLAIN:
         return cast("AttributeValue", value)
     if isinstance(value, str):

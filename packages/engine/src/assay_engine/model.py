@@ -200,7 +200,7 @@ class SplitRange:
 
 @dataclass(frozen=True, slots=True)
 class Sticky:
-    """A unit keeps the variant it was first given under `version`; one assigned below `minimum` is left out."""
+    """A unit keeps the variant it was given under `version`; one assigned below `minimum` is left out."""
 
     version: int = 0
     minimum: int = 0

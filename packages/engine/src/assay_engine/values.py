@@ -32,7 +32,8 @@ class FrozenDict(dict[str, JsonValue]):
     def _refuse(self, *_: object, **__: object) -> NoReturn:
         raise TypeError("a flag's JSON value is read-only; copy it with dict(value) to change it")
 
-    __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _refuse
+    __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = _refuse
+    setdefault = update = _refuse  # pyright: ignore[reportAssignmentType]  # overloads that only ever refuse
 
     def __reduce__(self) -> tuple[type[dict[str, JsonValue]], tuple[dict[str, JsonValue]]]:
         return dict, (dict(self),)
@@ -47,7 +48,8 @@ class FrozenList(list[JsonValue]):
         raise TypeError("a flag's JSON value is read-only; copy it with list(value) to change it")
 
     __setitem__ = __delitem__ = __iadd__ = __imul__ = _refuse
-    append = clear = extend = insert = pop = remove = reverse = sort = _refuse
+    append = clear = extend = insert = pop = remove = reverse = _refuse
+    sort = _refuse  # pyright: ignore[reportAssignmentType]  # an overload that only ever refuses
 
     def __reduce__(self) -> tuple[type[list[JsonValue]], tuple[list[JsonValue]]]:
         return list, (list(self),)
@@ -73,18 +75,25 @@ def is_finite_number(value: object) -> TypeGuard[int | float]:
     return type(value) is int or (type(value) is float and math.isfinite(value))
 
 
+def is_unicode(text: str) -> bool:
+    """Whether text can be encoded: JSON may escape half of a surrogate pair, which UTF-8 cannot hold."""
+    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def freeze(value: object) -> JsonValue:
     """The same JSON value in read-only containers.
 
     Raises:
-        TypeError: The value is not JSON (a NaN, a set, an object with keys that are not strings).
+        TypeError: The value is not JSON (a NaN, a set, text with a lone surrogate).
     """
-    if value is None or isinstance(value, bool | str) or is_finite_number(value):
+    if value is None or isinstance(value, bool) or is_finite_number(value):
+        return value
+    if isinstance(value, str) and is_unicode(value):
         return value
     if is_array(value):
         return FrozenList(freeze(item) for item in value)
-    if is_object(value) and all(isinstance(key, str) for key in value):
-        return FrozenDict((key, freeze(item)) for key, item in value.items())
+    if is_object(value):
+        return FrozenDict((str(freeze(key)), freeze(item)) for key, item in value.items())
     raise TypeError(f"{value!r} is not a JSON value")
 
 
@@ -94,7 +103,7 @@ def fits(flag_type: FlagType, value: object) -> bool:
         case FlagType.BOOLEAN:
             return isinstance(value, bool)
         case FlagType.STRING:
-            return isinstance(value, str)
+            return isinstance(value, str) and is_unicode(value)
         case FlagType.INTEGER:
             return type(value) is int and abs(value) <= LARGEST_INTEGER
         case FlagType.FLOAT:

@@ -1,7 +1,7 @@
 """The check when saving: after it, evaluation cannot meet a malformed rule.
 
-Structure and limits are the datafile parser's; this looks at meaning: values against types, references, cycles,
-ranges, patterns, rules that nothing reaches.
+Structure and limits are the datafile parser's; this looks at meaning: values against types, references,
+cycles, ranges, patterns, rules that nothing reaches.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from assay_engine.bucketing import BUCKETERS, Bucketer
 from assay_engine.context import TARGETING_KEY
-from assay_engine.datafile import DatafileError, ruleset_from_json, ruleset_to_json
+from assay_engine.fields import DatafileError
 from assay_engine.model import (
     AllOf,
     AnyOf,
@@ -36,11 +36,13 @@ from assay_engine.model import (
     ServeVariant,
     Split,
 )
+from assay_engine.parsing import ruleset_from_json
 from assay_engine.rules.jsonlogic import UnknownLogic, compile_logic
 from assay_engine.rules.operators import fault
-from assay_engine.values import fits
+from assay_engine.values import fits, is_unicode
+from assay_engine.writing import ruleset_to_json
 
-DEEPEST_CHAIN = 32
+DEEPEST_CHAIN = 10
 MOST_EFFORT = 1_000
 
 _FRACTIONAL = {BucketerName.FLAGD_1, BucketerName.FLAGD_2, BucketerName.FLAGD_3}
@@ -198,23 +200,24 @@ class _Check:
     def _condition(self, where: str, condition: Condition) -> Iterator[Problem]:
         match condition:
             case Clause():
-                message = fault(condition)
-                if message:
-                    yield Problem(where, f"attribute {'.'.join(condition.attribute)!r}: {message}")
+                yield from _clause(where, condition)
             case AllOf() | AnyOf():
                 for part in condition.conditions:
                     yield from self._condition(where, part)
             case Not():
                 yield from self._condition(where, condition.condition)
             case InSegment():
-                if condition.segment not in self._segments:
-                    yield Problem(where, f"no segment {condition.segment!r} in this ruleset")
+                yield from self._in_segment(where, condition)
             case InBucket():
                 yield from _in_bucket(where, condition)
             case Prerequisite():
                 yield from self._prerequisite(where, condition)
             case JsonLogic():
                 yield from _logic(where, condition)
+
+    def _in_segment(self, where: str, condition: InSegment) -> Iterator[Problem]:
+        if condition.segment not in self._segments:
+            yield Problem(where, f"no segment {condition.segment!r} in this ruleset")
 
     def _segment(self, segment: Segment) -> Iterator[Problem]:
         where = f"segment {segment.id!r}"
@@ -313,6 +316,12 @@ def _schedule(where: str, schedule: Schedule) -> Iterator[Problem]:
         )
 
 
+def _clause(where: str, clause: Clause) -> Iterator[Problem]:
+    message = fault(clause)
+    if message:
+        yield Problem(where, f"attribute {'.'.join(clause.attribute)!r}: {message}")
+
+
 def _logic(where: str, logic: JsonLogic) -> Iterator[Problem]:
     if logic.fractional not in _FRACTIONAL:
         yield Problem(where, f"'{logic.fractional}' is no generation of flagd's fractional")
@@ -325,12 +334,8 @@ def _logic(where: str, logic: JsonLogic) -> Iterator[Problem]:
 def _bucketing(where: str, bucketing: Bucketing) -> Iterator[Problem]:
     if bucketing.total < 1:
         yield Problem(where, f"the total {bucketing.total} is not positive")
-    if not _is_encodable(bucketing.salt):
+    if not is_unicode(bucketing.salt):
         yield Problem(where, f"the salt {bucketing.salt!r} is not Unicode text")
-
-
-def _is_encodable(text: str) -> bool:
-    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _covers(where: str, split: Split) -> Iterator[Problem]:

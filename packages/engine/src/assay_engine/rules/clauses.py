@@ -1,4 +1,4 @@
-"""Clauses as parts of conditions: quick templates for the shapes most rules have, else the operator's own test."""
+"""Clauses as parts of conditions: templates for the shapes most rules have, else the operator's own test."""
 
 from collections.abc import Callable
 from typing import Any, TypeAlias
@@ -57,7 +57,7 @@ def reader(path: AttributePath) -> Reader:
     """What reads the attribute at a path, None where it is missing."""
     if len(path) > 1:
         return lambda values: read(path, values)
-    name = path[0]
+    name = path[0] if path else ""
     return lambda values: values.get(name)
 
 

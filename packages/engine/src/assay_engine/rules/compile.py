@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import TypeAlias, TypeVar, assert_never, cast
 
+from assay_engine.context import TARGETING_KEY
 from assay_engine.model import (
     AllOf,
     AnyOf,
@@ -18,6 +19,7 @@ from assay_engine.model import (
     Holdout,
     JsonLogic,
     Layer,
+    MissingUnit,
     Not,
     Prerequisite,
     Rule,
@@ -49,7 +51,7 @@ _LONGEST_CHAIN = 6
 
 
 class UnknownReference(ValueError):
-    """A ruleset names a flag, variant, segment or layer it does not have, or one that leads back to itself."""
+    """A ruleset names a flag, variant, segment or layer it lacks, or one that leads back to itself."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -256,15 +258,21 @@ class _FlagCompiler:
             for variant in dict.fromkeys(served)
             if variant is not None
         }
-        first = next((variant for variant in served if variant is not None), None)
         return Answers(
             by_range=tuple(None if variant is None else by_variant[variant] for variant in served),
             by_variant=by_variant,
-            unexposed_first=None if first is None else self._answer(first, Reason.SPLIT, rule=rule),
-            no_targeting_key=self._error(
-                ErrorCode.TARGETING_KEY_MISSING, f"a split of flag {self._flag.key!r} needs a targeting key"
-            ),
+            without_unit=self._without_unit(split, rule),
         )
+
+    def _without_unit(self, split: Split, rule: Rule | None) -> Evaluation | None:
+        if split.missing_unit is MissingUnit.FIRST:
+            first = next(each.variant for each in split.ranges if each.variant is not None)
+            return self._answer(first, Reason.SPLIT, rule=rule)
+        if split.missing_unit is MissingUnit.STANDARD and split.bucketing.unit == (TARGETING_KEY,):
+            return self._error(
+                ErrorCode.TARGETING_KEY_MISSING, f"a split of flag {self._flag.key!r} needs a targeting key"
+            )
+        return None
 
     def _logic(self, logic: JsonLogic, rule: Rule | None) -> Decide:
         expression = compile_logic(logic, self._flag.key)
@@ -370,13 +378,14 @@ def _chain(steps: Sequence[_Step], last: Evaluation) -> Walk:
 def _loop(steps: Sequence[_Step], last: Evaluation) -> Walk:
     decisions = tuple(step.decide() for step in steps)
 
-    def walk(values: Values, now: datetime) -> Evaluation:
+    def walk(values: Values, now: datetime) -> Outcome:
         for decide in decisions:
             answer = decide(values, now)
             if answer is not None:
                 return answer
         return last
 
+    # Without holdouts a decision is an answer or nothing.
     return cast("Walk", walk)
 
 

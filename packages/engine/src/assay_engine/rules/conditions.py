@@ -145,12 +145,11 @@ def membership(segment: Segment, links: Links) -> Part:
 
 def within(schedule: Schedule | None) -> Part:
     """Whether a moment lies in a schedule: its start belongs to it, its end does not."""
-    match schedule:
-        case None | Schedule(None, None):
-            return ALWAYS
-        case Schedule(start, None):
-            return call(lambda _, now: start <= now)
-        case Schedule(None, end):
-            return call(lambda _, now: now < end)
-        case Schedule(start, end):
-            return call(lambda _, now: start <= now < end)
+    if schedule is None:
+        return ALWAYS
+    start, end = schedule.starts_at, schedule.ends_at
+    if start is not None and end is not None:
+        return call(lambda _, now: start <= now < end)
+    if start is not None:
+        return call(lambda _, now: start <= now)
+    return ALWAYS if end is None else call(lambda _, now: now < end)

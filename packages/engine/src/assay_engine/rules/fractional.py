@@ -48,12 +48,16 @@ def _picked(generation: BucketerName, pairs: Sequence[tuple[object, int]], total
     hashed = _hashed(generation, key)
     if hashed is None:
         return None
-    first = generation is BucketerName.FLAGD_1
-    place = flagd_1_share(hashed) if first else mmh3.hash(hashed, 0, signed=False) * total >> 32
-    reached = 0.0
-    for variant, weight in pairs:
-        reached += weight * 100 / total if first else weight
-        if place < reached:
+    if generation is BucketerName.FLAGD_1:
+        return _reached(flagd_1_share(hashed), [(variant, weight * 100 / total) for variant, weight in pairs])
+    return _reached(mmh3.hash(hashed, 0, signed=False) * total >> 32, pairs)
+
+
+def _reached(place: float, shares: Sequence[tuple[object, float]]) -> object:
+    end = 0.0
+    for variant, share in shares:
+        end += share
+        if place < end:
             return variant
     return None
 

@@ -1,13 +1,14 @@
-"""JsonLogic with flagd's operators, total: what another engine would raise is null here, and effort is bounded.
+"""JsonLogic with flagd's operators, total: what other engines raise is null here, and effort is bounded.
 
-An expression is compiled to closures over a scope and an environment. Where engines differ, the reading is the one
-that flagd's Python and Node engines share; where they do not, JavaScript's reference implementation.
+An expression is compiled to closures over a scope and an environment. Where engines differ, the reading is the
+one that flagd's Python and Node engines share; where they do not, that of the JavaScript reference.
 Source: jsonlogic.com/operations.html; flagd.dev/reference/custom-operations.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from types import MappingProxyType
 from typing import TypeAlias
 
@@ -23,7 +24,7 @@ from assay_engine.rules.loose import (
     strictly_equal,
     text_of,
 )
-from assay_engine.rules.scalars import version
+from assay_engine.rules.scalars import Precedence, version
 from assay_engine.values import is_array, is_object
 
 LARGEST_EXPRESSION = 5_000
@@ -64,7 +65,7 @@ Build: TypeAlias = Callable[["_Operands"], Node]
 
 @dataclass(frozen=True, slots=True)
 class _Operands:
-    """An operation's operands: compiled, as written, and how many nodes they have."""
+    """An operation's operands, compiled and as written."""
 
     nodes: tuple[Node, ...]
     written: tuple[object, ...]
@@ -75,7 +76,7 @@ class _Operands:
 
 
 def compile_logic(logic: JsonLogic, flag_key: str) -> Callable[[Values, datetime], object]:
-    """The expression as a function of a context's values and a moment; its result is JSON, null for any failure.
+    """The expression as a function of a context's values and a moment; null stands for any failure.
 
     Raises:
         UnknownLogic: It uses an unknown operator or is too large.
@@ -233,9 +234,7 @@ def _first_where(nodes: Sequence[Node], *, wanted: bool) -> Node:
 
 def _compare(holds: Callable[[object, object], bool]) -> Build:
     def compare(values: Sequence[object]) -> bool:
-        return len(values) > 1 and all(
-            holds(low, high) for low, high in zip(values[:2], values[1:3], strict=False)
-        )
+        return len(values) > 1 and all(holds(low, high) for low, high in pairwise(values[:3]))
 
     return _plain(compare)
 
@@ -428,31 +427,24 @@ def _affix(matches: Callable[[str, str], bool]) -> Build:
 
 
 def _sem_ver(values: Sequence[object]) -> bool | None:
-    if len(values) != 3:  # noqa: PLR2004 — version, operator, version
-        return None
-    left, operator, right = values
-    first, second = version(text_of(left)), version(text_of(right))
-    if first is None or second is None:
-        return None
-    match operator:
-        case "=":
-            return first == second
-        case "!=":
-            return first != second
-        case "<":
-            return first < second
-        case "<=":
-            return first <= second
-        case ">":
-            return first > second
-        case ">=":
-            return first >= second
-        case "~":
-            return first[:2] == second[:2]
-        case "^":
-            return first[0] == second[0]
+    match values:
+        case [left, str() as sign, right] if sign in _VERSION_SIGNS:
+            first, second = version(text_of(left)), version(text_of(right))
+            return None if first is None or second is None else _VERSION_SIGNS[sign](first, second)
         case _:
             return None
+
+
+_VERSION_SIGNS: Mapping[str, Callable[[Precedence, Precedence], bool]] = {
+    "=": lambda a, b: a == b,
+    "!=": lambda a, b: a != b,
+    "<": lambda a, b: a < b,
+    "<=": lambda a, b: a <= b,
+    ">": lambda a, b: a > b,
+    ">=": lambda a, b: a >= b,
+    "~": lambda a, b: a[:2] == b[:2],
+    "^": lambda a, b: a[0] == b[0],
+}
 
 
 def _fractional(operands: _Operands) -> Node:

@@ -1,9 +1,9 @@
 r"""Regular expressions that cannot blow up: a pattern whose matching could take long is refused when saved.
 
-Python's `re` backtracks: its time grows with the number of ways in which a pattern can read one text. A pattern is
-accepted when the next character decides every choice (which branch, one more repetition or on), save for a few
-small choices and a few long repetitions. Matching then takes O(n²) steps at most.
-The syntax is the part that Python, JavaScript and RE2 share; classes and case are ASCII's, `$` is the very end.
+Python's `re` backtracks: its time grows with the number of ways in which a pattern can read one text. A pattern
+is accepted when the next character decides every choice (which branch, one more repetition or on), save for a few
+small choices and long repetitions. Matching then takes O(n²) steps at most.
+The syntax is what Python, JavaScript and RE2 share; classes and case are ASCII's, `$` is the very end.
 """
 
 import re
@@ -173,7 +173,7 @@ class _Parser:
             raise self._error(f"the count {found[0]}; counts rise and end at {_MOST_REPEATS}")
         return least, most
 
-    def _atom(self) -> _Node:
+    def _atom(self) -> _Node:  # noqa: PLR0911 — a return for each kind of atom
         r"""Atom = "." | "^" | "$" | "(" [ "?:" ] choice ")" | "[" class "]" | "\" escape | literal."""
         sign = self._next()
         match sign:
@@ -207,7 +207,7 @@ class _Parser:
         return node
 
     def _escape(self) -> _Node:
-        r"""Escape = "d" | "D" | "w" | "W" | "s" | "S" | "b" | "B" | "t" | "n" | "r" | "f" | "v" | punctuation."""
+        r"""Escape = one of dDwWsS (a class) | bB (an anchor) | tnrfv (a control) | punctuation."""
         sign = self._next()
         if sign in {"b", "B"}:
             return _Anchor("\\" + sign)

@@ -9,7 +9,7 @@ from typing import TypeAlias
 import mmh3
 
 from assay_engine.bucketing import XD_LENGTH, prepare, xd_prefix
-from assay_engine.context import ASSIGNMENTS, TARGETING_KEY
+from assay_engine.context import ASSIGNMENTS
 from assay_engine.model import (
     Bounds,
     BucketerName,
@@ -17,7 +17,6 @@ from assay_engine.model import (
     Holdout,
     Layer,
     LayerSlice,
-    MissingUnit,
     Split,
     Sticky,
 )
@@ -46,8 +45,7 @@ class Answers:
 
     by_range: tuple[Evaluation | None, ...]
     by_variant: dict[str, Evaluation]
-    unexposed_first: Evaluation | None
-    no_targeting_key: Evaluation
+    without_unit: Evaluation | None
 
 
 def assignment_key(experiment: str, version: int) -> str:
@@ -57,7 +55,7 @@ def assignment_key(experiment: str, version: int) -> str:
 
 def compile_split(split: Split, answers: Answers, layer: Layer | None, holdouts: Sequence[Holdout]) -> Decide:
     """The split as a function that serves, skips or holds out."""
-    missing = _without_unit(split, answers)
+    missing = answers.without_unit
     gates = [*(_held(holdout) for holdout in holdouts), *([_outside(split, layer)] if layer else [])]
     ungated = _ungated(split, answers, missing)
     if _is_plain(split):
@@ -130,14 +128,6 @@ def keep_assigned(sticky: Sticky, experiment: str, answers: Answers, fresh: Deci
         return fresh(values, now)
 
     return decide
-
-
-def _without_unit(split: Split, answers: Answers) -> Evaluation | None:
-    if split.missing_unit is MissingUnit.FIRST:
-        return answers.unexposed_first
-    if split.missing_unit is MissingUnit.STANDARD and split.bucketing.unit == (TARGETING_KEY,):
-        return answers.no_targeting_key
-    return None
 
 
 def _placed(split: Split, by_range: Sequence[Evaluation | None]) -> Place:

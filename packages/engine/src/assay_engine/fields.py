@@ -1,0 +1,191 @@
+"""Typed fields of JSON objects, read strictly: an error is a sentence with its place in the document."""
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
+from typing import TypeAlias, TypeVar, cast
+
+from assay_engine.model import AttributePath
+from assay_engine.values import JsonValue, Scalar, freeze, is_array, is_finite_number, is_object, is_unicode
+
+LONGEST_KEY = 128
+LONGEST_TEXT = 4_096
+LONGEST_UNIT = 512
+LARGEST_NUMBER = 2**31 - 1
+DEEPEST_PATH = 10
+
+_KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:@-]{0,127}", re.ASCII)
+
+T = TypeVar("T")
+E = TypeVar("E", bound=StrEnum)
+JsonObject: TypeAlias = Mapping[str, object]
+
+
+class DatafileError(ValueError):
+    """A document that is not of the format; the message begins with the place."""
+
+    def __init__(self, message: str, path: tuple[str, ...] = ()) -> None:
+        self.path = path
+        self.message = message
+        super().__init__(f"{'.'.join(path)}: {message}" if path else message)
+
+    def within(self, step: str) -> "DatafileError":
+        """The same error seen from one level further out."""
+        return DatafileError(self.message, (step, *self.path))
+
+
+def read_object(document: object, allowed: frozenset[str], needs: Sequence[str] = ()) -> JsonObject:
+    """The document as an object with no key but those allowed, and all those needed."""
+    if not is_object(document):
+        raise DatafileError(f"an object is needed, not {shown(document)}")
+    if not document.keys() <= allowed:
+        unknown = sorted(document.keys() - allowed)
+        raise DatafileError(f"unknown key {unknown[0]!r}; the keys here are {', '.join(sorted(allowed))}")
+    for name in needs:
+        if name not in document:
+            raise DatafileError(f"the key {name!r} is missing")
+    return document
+
+
+def read_list(fields: JsonObject, name: str, parse: Callable[[object], T], most: int) -> tuple[T, ...]:
+    """An array's items, parsed; none where the key is absent."""
+    if name not in fields:
+        return ()
+    items = fields[name]
+    if not is_array(items):
+        raise DatafileError(f"an array is needed, not {shown(items)}", (name,))
+    if len(items) > most:
+        raise DatafileError(f"{len(items)} entries; at most {most} are allowed", (name,))
+    parsed: list[T] = []
+    try:
+        for item in items:
+            parsed.append(parse(item))  # noqa: PERF401 — the length tells where it failed
+    except DatafileError as error:
+        raise error.within(f"{name}[{len(parsed)}]") from error
+    return tuple(parsed)
+
+
+def read_at(step: str, parse: Callable[[object], T], value: object) -> T:
+    """A value parsed, an error in it placed under `step`."""
+    try:
+        return parse(value)
+    except DatafileError as error:
+        raise error.within(step) from error
+
+
+def read_optional(fields: JsonObject, name: str, parse: Callable[[object], T]) -> T | None:
+    """A value parsed, or None where the key is absent."""
+    return read_at(name, parse, fields[name]) if name in fields else None
+
+
+def read_choice(fields: JsonObject, name: str, choices: type[E], default: E | None) -> E:
+    """A member of an enumeration by its value."""
+    if name not in fields and default is not None:
+        return default
+    value = fields[name]
+    if isinstance(value, str):
+        found = choices._value2member_map_.get(value)
+        if found is not None:
+            return cast("E", found)
+    raise DatafileError(f"{shown(value)} is none of {', '.join(choices)}", (name,))
+
+
+def read_text(fields: JsonObject, name: str, default: str | None, longest: int) -> str:
+    """Text up to a length, empty allowed."""
+    value = fields.get(name, default)
+    if isinstance(value, str) and len(value) <= longest and is_unicode(value):
+        return value
+    raise DatafileError(f"{shown(value)} is not text of at most {longest} characters", (name,))
+
+
+def read_key(fields: JsonObject, name: str) -> str:
+    """A key: what may stand in a URL's path."""
+    value = fields[name]
+    if isinstance(value, str) and _KEY.fullmatch(value) and ".." not in value:
+        return value
+    raise DatafileError(
+        f"{shown(value)} is not a key: 1 to {LONGEST_KEY} of A-Z a-z 0-9 _ . : @ -, beginning with a letter, "
+        "a digit or _, without '..'",
+        (name,),
+    )
+
+
+def read_name(value: object) -> str:
+    """A name of 1 to 128 characters."""
+    if isinstance(value, str) and 0 < len(value) <= LONGEST_KEY and is_unicode(value):
+        return value
+    raise DatafileError(f"{shown(value)} is not a name of 1 to {LONGEST_KEY} characters")
+
+
+def read_member(value: object) -> str:
+    """A unit's id."""
+    if isinstance(value, str) and 0 < len(value) <= LONGEST_UNIT and is_unicode(value):
+        return value
+    raise DatafileError(f"{shown(value)} is not a unit: text of 1 to {LONGEST_UNIT} characters")
+
+
+def read_path(value: object) -> AttributePath:
+    """An attribute: one name, or a path of names."""
+    if isinstance(value, str):
+        return (read_name(value),)
+    if is_array(value) and 1 < len(value) <= DEEPEST_PATH:
+        return tuple(read_name(step) for step in value)
+    raise DatafileError(f"{shown(value)} is not an attribute: a name, or the names of a path of two or more")
+
+
+def read_scalar(value: object) -> Scalar:
+    """A boolean, a finite number or text."""
+    if isinstance(value, str):
+        if len(value) <= LONGEST_TEXT and is_unicode(value):
+            return value
+    elif isinstance(value, bool) or is_finite_number(value):
+        return value
+    raise DatafileError(
+        f"{shown(value)} is neither a boolean, a number nor text of at most {LONGEST_TEXT} characters"
+    )
+
+
+def read_number(fields: JsonObject, name: str) -> float:
+    """A finite number."""
+    value = fields[name]
+    if is_finite_number(value) and abs(value) <= LARGEST_NUMBER:
+        return value
+    raise DatafileError(f"{shown(value)} is not a number up to {LARGEST_NUMBER}", (name,))
+
+
+def read_whole(
+    fields: JsonObject, name: str, default: int = 0, *, least: int = 0, most: int = 2**53 - 1
+) -> int:
+    """A whole number between two bounds."""
+    value = fields.get(name, default)
+    if type(value) is int and least <= value <= most:
+        return value
+    raise DatafileError(f"{shown(value)} is not a whole number from {least} to {most}", (name,))
+
+
+def read_boolean(fields: JsonObject, name: str, *, default: bool) -> bool:
+    """True or false."""
+    value = fields.get(name, default)
+    if isinstance(value, bool):
+        return value
+    raise DatafileError(f"{shown(value)} is not true or false", (name,))
+
+
+def read_frozen(value: object) -> JsonValue:
+    """Any JSON value in read-only containers."""
+    try:
+        return freeze(value)
+    except TypeError as error:
+        raise DatafileError(str(error)) from error
+    except RecursionError:
+        raise DatafileError("the value is nested too deeply") from None
+
+
+def shown(value: object) -> str:
+    """A value as an error message shows it, cut to a line."""
+    try:
+        text = json.dumps(value)
+    except (TypeError, ValueError, RecursionError):
+        text = repr(type(value))
+    return text if len(text) <= 60 else f"{text[:57]}..."  # noqa: PLR2004 — a line of a message
