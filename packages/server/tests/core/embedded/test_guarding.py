@@ -102,6 +102,13 @@ def test_the_password_shows_up_nowhere(serving: RunningPostgres, used: Path) -> 
     assert password not in repr(vars(serving))
 
 
+def test_what_users_sent_is_not_logged(serving: RunningPostgres, used: Path) -> None:
+    with pytest.raises(psycopg.errors.InvalidTextRepresentation):
+        one(serving.dsn, "SELECT 'alice@example.org'::int")
+
+    assert "alice" not in (used / "postgres/server.log").read_text()
+
+
 def test_the_environment_of_assay_stays_with_assay(spare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ASSAY_SECRET_KEY", "hush")
     monkeypatch.setenv("PGDATA", "/nowhere")

@@ -107,7 +107,7 @@ def _settings(layout: Layout, socket_folder: Path, *, durable: bool) -> dict[str
         "log_timezone": "UTC",
         "log_line_prefix": "%m [%p] %q%a ",
         "log_checkpoints": "off",
-        # A failing statement may carry a user's attributes, which belong in no log.
+        # A statement may carry a user's attributes, which belong in no log.
         "log_min_error_statement": "panic",
         "cluster_name": cluster_name(layout),
         "fsync": careful,
@@ -159,15 +159,18 @@ def _create(layout: Layout, installation: Installation, account: Account, *, dur
     unfinished = layout.cluster.with_name(f"{layout.cluster.name}.new-{secrets.token_hex(4)}")
     make_server_folder(unfinished, account)
     try:
-        _run_initdb(unfinished, installation, account, durable=durable)
+        _run_initdb(unfinished, installation, account)
         password = secrets.token_urlsafe(32)
-        verifier = scram_verifier(password, salt=secrets.token_bytes(16))
-        creation = (
-            f"CREATE ROLE {ROLE} LOGIN CREATEDB PASSWORD '{verifier}'",
+        statements = (
+            f"CREATE ROLE {ROLE} LOGIN CREATEDB PASSWORD '{_fresh_verifier(password)}'",
+            # Its errors quote what users sent, and Assay reports them itself.
+            f"ALTER ROLE {ROLE} SET log_min_messages = log",
             f"GRANT pg_monitor TO {ROLE}",
             f"CREATE DATABASE {DATABASE} OWNER {ROLE}",
         )
-        _run_alone(unfinished, creation, installation, account)
+        _run_alone(unfinished, statements, "fsync=off", installation, account)
+        if durable:
+            _sync(unfinished, installation, account)
         write_file(layout.password, password)
         unfinished.rename(layout.cluster)
     except BaseException:
@@ -177,10 +180,8 @@ def _create(layout: Layout, installation: Installation, account: Account, *, dur
     return password
 
 
-def _run_initdb(folder: Path, installation: Installation, account: Account, *, durable: bool) -> None:
-    arguments = [
-        str(installation.program("initdb")),
-        f"--pgdata={folder}",
+def _run_initdb(folder: Path, installation: Installation, account: Account) -> None:
+    arguments = (
         "--username=postgres",
         "--auth=reject",
         "--encoding=UTF8",
@@ -188,28 +189,28 @@ def _run_initdb(folder: Path, installation: Installation, account: Account, *, d
         "--locale-provider=builtin",
         "--builtin-locale=C.UTF-8",
         "--no-instructions",
-        *([] if durable else ["--no-sync"]),
-    ]
-    _run(arguments, "", account, f"PostgreSQL's initdb could not make {folder.parent}")
+        "--no-sync",
+    )
+    command = [str(installation.program("initdb")), f"--pgdata={folder}", *arguments]
+    _run(command, "", account, f"PostgreSQL's initdb could not make {folder.parent}")
+
+
+def _sync(folder: Path, installation: Installation, account: Account) -> None:
+    # Once for both steps before it.
+    command = [str(installation.program("initdb")), f"--pgdata={folder}", "--sync-only"]
+    _run(command, "", account, f"PostgreSQL's initdb could not write {folder.parent} to the disk")
 
 
 def _run_alone(
-    folder: Path, statements: tuple[str, ...], installation: Installation, account: Account
+    folder: Path, statements: tuple[str, ...], setting: str, installation: Installation, account: Account
 ) -> None:
     """Run statements in single-user mode, where nobody needs to log in."""
-    settings = ("exit_on_error=on", "log_min_error_statement=panic", "log_checkpoints=off")
+    settings = ("exit_on_error=on", "log_min_error_statement=panic", "log_checkpoints=off", setting)
     options = [part for setting in settings for part in ("-c", setting)]
-    arguments = [
-        str(installation.program("postgres")),
-        "--single",
-        "-j",
-        *options,
-        "-D",
-        str(folder),
-        "postgres",
-    ]
+    program = str(installation.program("postgres"))
+    command = [program, "--single", "-j", *options, "-D", str(folder), "postgres"]
     script = "".join(f"{statement};\n\n" for statement in statements)
-    _run(arguments, script, account, f"PostgreSQL could not prepare {folder.parent}")
+    _run(command, script, account, f"PostgreSQL could not prepare {folder.parent}")
 
 
 def _run(arguments: list[str], script: str, account: Account, summary: str) -> None:
@@ -241,10 +242,14 @@ def _read_password(layout: Layout) -> str | None:
 
 def _reset_password(layout: Layout, installation: Installation, account: Account) -> str:
     password = secrets.token_urlsafe(32)
-    verifier = scram_verifier(password, salt=secrets.token_bytes(16))
-    _run_alone(layout.cluster, (f"ALTER ROLE {ROLE} PASSWORD '{verifier}'",), installation, account)
+    statements = (f"ALTER ROLE {ROLE} PASSWORD '{_fresh_verifier(password)}'",)
+    _run_alone(layout.cluster, statements, "fsync=on", installation, account)
     write_file(layout.password, password)
     return password
+
+
+def _fresh_verifier(password: str) -> str:
+    return scram_verifier(password, salt=secrets.token_bytes(16))
 
 
 def _sync_folder(folder: Path) -> None:
