@@ -12,7 +12,7 @@ from assay import __version__
 from assay.api import description, health, problems, v1
 from assay.core.config import Settings
 from assay.core.database import Database
-from assay.core.security import SecurityHeaders
+from assay.core.security import BodyLimit, SecurityHeaders
 from assay.core.telemetry import RequestLog, Telemetry
 from assay.web.router import mount as mount_pages
 
@@ -45,11 +45,11 @@ def build_app(settings: Settings, open_database: OpenDatabase) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
-        max_body_size=settings.max_body_bytes,
         middleware=[
             Middleware(CorrelationIdMiddleware, header_name="X-Request-ID"),
             Middleware(RequestLog, telemetry=telemetry),
             Middleware(SecurityHeaders),
+            Middleware(BodyLimit, max_bytes=settings.max_body_bytes),
         ],
     )
     problems.install(app)

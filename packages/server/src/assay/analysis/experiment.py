@@ -4,13 +4,14 @@ from collections.abc import Sequence
 
 import ibis
 import pyarrow as pa
+from ibis.expr.types import Table
 
 from assay.analysis import aggregate, units
 from assay.analysis.conclude import conclude
 from assay.analysis.document import Document
 from assay.analysis.plan import ArmPlan, Kind, MetricPlan, Plan
 from assay.experiments.schemas import ExperimentOut
-from assay.metrics.definition import quantities
+from assay.metrics.definition import Mean, Proportion, quantities
 from assay.metrics.schemas import MetricOut
 from assay.sources.service import local_engine
 
@@ -35,13 +36,14 @@ def analyze_events(events: pa.Table, plan: Plan, metrics: Sequence[MetricOut]) -
     columns = {
         column: quantity
         for metric in metrics
-        for column, quantity in zip(_columns(metric), quantities(metric.definition), strict=True)
+        for column, quantity in zip(_raw_columns(metric), quantities(metric.definition), strict=True)
     }
     engine = local_engine()
     table = engine.create_table("events", ibis.memtable(events), temp=True)
     sample = units.from_events(table, columns=columns, arms=[arm.key for arm in plan.arms])
-    table = engine.create_table("units", _as_measured(sample.table, plan), temp=True)
-    return conclude(plan, aggregate.collect(table, plan.metrics), sample.excluded)
+    rows = engine.create_table("units", _as_measured(sample.table, metrics), temp=True)
+    rows = units.with_caps(rows, _caps(metrics))
+    return conclude(plan, aggregate.collect(rows, plan.metrics), sample.excluded)
 
 
 def _metric_plan(metric: MetricOut) -> MetricPlan:
@@ -56,11 +58,32 @@ def _metric_plan(metric: MetricOut) -> MetricPlan:
 
 
 def _columns(metric: MetricOut) -> tuple[str, ...]:
+    raw = _raw_columns(metric)
+    return tuple(f"{column}:capped" for column in raw) if _cap(metric) is not None else raw
+
+
+def _raw_columns(metric: MetricOut) -> tuple[str, ...]:
     return tuple(f"{metric.key}:{part}" for part, _ in enumerate(quantities(metric.definition)))
 
 
-def _as_measured(table: ibis.Table, plan: Plan) -> ibis.Table:
+def _caps(metrics: Sequence[MetricOut]) -> dict[str, tuple[str, float]]:
+    return {
+        f"{column}:capped": (column, cap)
+        for metric in metrics
+        if (cap := _cap(metric)) is not None
+        for column in _raw_columns(metric)
+    }
+
+
+def _cap(metric: MetricOut) -> float | None:
+    return metric.definition.cap_quantile if isinstance(metric.definition, Mean) else None
+
+
+def _as_measured(table: Table, metrics: Sequence[MetricOut]) -> Table:
     shares = [
-        column for metric in plan.metrics if metric.kind is Kind.PROPORTION for column in metric.columns
+        column
+        for metric in metrics
+        if isinstance(metric.definition, Proportion)
+        for column in _raw_columns(metric)
     ]
     return table.mutate(**{column: table[column] > 0 for column in shares}) if shares else table

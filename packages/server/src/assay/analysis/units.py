@@ -92,7 +92,7 @@ def from_events(events: Table, *, columns: Mapping[str, Quantity], arms: Sequenc
     first = exposures.group_by(UNIT).aggregate(
         arm=exposures["variant"].min(), arms=exposures["variant"].nunique(), first_at=exposures["at"].min()
     )
-    double = int(first.filter(first["arms"] > 1).count().execute())
+    double = first.filter(first["arms"] > 1).count().to_pyarrow().as_py()
     assigned, unknown = _known_arms(first.filter(first["arms"] == 1), arms)
     return Units(
         _with_numbers(assigned, events, columns), Excluded(in_several_arms=double, unknown_arms=unknown)

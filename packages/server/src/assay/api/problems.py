@@ -100,7 +100,8 @@ def _invalid_request(_request: Request, error: Exception) -> JSONResponse:
 def _http_failure(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 — as above
     status = HTTPStatus(error.status_code)
-    answer = problem(status, code=status.name.lower(), detail=str(error.detail))
+    # The number, because Python 3.13 renamed some of the phrases.
+    answer = problem(status, code=f"http_{status.value}", detail=str(error.detail))
     answer.headers.update(error.headers or {})
     return answer
 

@@ -1,6 +1,7 @@
 """Settings: the environment over `.env` over `assay.toml`, built once per entry point and passed on."""
 
 import os
+import tomllib
 from pathlib import Path
 from typing import Literal
 
@@ -101,10 +102,25 @@ def load_settings(**overrides: object) -> Settings:
     Raises:
         InvalidSettings: A value is wrong; the message names the setting, not the value of a secret.
     """
+    _require_known_names(Path("assay.toml"))
     try:
         return Settings(**{name: value for name, value in overrides.items() if value is not None})  # pyright: ignore[reportArgumentType]  # checked by Pydantic
     except ValidationError as error:
         raise InvalidSettings("\n".join(_sentence(dict(detail)) for detail in error.errors())) from None
+
+
+def _require_known_names(file: Path) -> None:
+    # The settings class ignores strangers, because `.env` may hold other programs' variables; our own file may not.
+    if not file.is_file():
+        return
+    try:
+        names = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidSettings(f"{file} cannot be read: {error}") from error
+    if strange := sorted(set(names) - set(Settings.model_fields)):
+        raise InvalidSettings(
+            f"{file} has {strange[0]!r}, which is not a setting; see docs/reference/settings.md"
+        )
 
 
 def _sentence(detail: dict[str, object]) -> str:

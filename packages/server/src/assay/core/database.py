@@ -46,6 +46,8 @@ class Database:
         async with self._session(isolation) as session:
             await session.execute(text("SET TRANSACTION READ ONLY"))
             yield ReadSession(session)
+            # Rows stay readable after the block; a rollback would make them ask the database again.
+            session.expunge_all()
             await session.rollback()
 
     @asynccontextmanager

@@ -1,12 +1,12 @@
 """What endpoints ask for: a session that reads or writes, the time, the settings."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Depends, Request
 from fastapi.routing import APIRoute
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from assay.core.clock import utc_now
 from assay.core.config import Settings
@@ -44,22 +44,15 @@ class RetryingRoute(APIRoute):
     Safe because the answer leaves only after the commit: a request that failed so has sent nothing.
     """
 
-    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:  # noqa: ANN401 — FastAPI's own signature
-        super().__init__(path, endpoint, **options)
-        self.app = _retrying(self.app)
-
-
-def _retrying(app: ASGIApp) -> ASGIApp:
-    async def retrying(scope: Scope, receive: Receive, send: Send) -> None:
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one request, as often as it takes."""
         replay = _Replay(receive)
 
         async def once() -> None:
             replay.rewind()
-            await app(scope, replay, send)
+            await super(RetryingRoute, self).handle(dict(scope), replay, send)
 
         await retry_transient(once)
-
-    return retrying
 
 
 class _Replay:

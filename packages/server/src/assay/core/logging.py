@@ -45,7 +45,8 @@ def configure_logging(settings: Settings, stream: TextIO) -> None:
 def _rendering(settings: Settings, *, colours: bool) -> list[structlog.typing.Processor]:
     if settings.log_format == "json":
         return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
-    return [structlog.dev.ConsoleRenderer(colors=colours)]
+    # Plain tracebacks: the pretty ones print local variables, secrets among them.
+    return [structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=structlog.dev.plain_traceback)]
 
 
 def _add_correlation_id(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

@@ -1,6 +1,9 @@
-"""Headers every answer carries."""
+"""Headers every answer carries, and the bound on what a request may carry."""
 
-from starlette.datastructures import MutableHeaders
+from http import HTTPStatus
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 HEADERS = {
@@ -32,3 +35,37 @@ class SecurityHeaders:
             await send(message)
 
         await self._app(scope, receive, with_headers if scope["type"] == "http" else send)
+
+
+class BodyLimit:
+    """Middleware: whoever reads a body beyond the limit gets 413 instead, without the rest being read."""
+
+    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+        self._app = app
+        self._max_bytes = max_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Bounds HTTP requests; passes everything else on."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        # What is announced counts before the first byte, what arrives counts in any case.
+        announced = Headers(scope=scope).get("content-length", "0")
+        read = int(announced) if announced.isdigit() and int(announced) > self._max_bytes else 0
+
+        async def bounded() -> Message:
+            nonlocal read
+            self._require_within(read)
+            message = await receive()
+            read += len(message.get("body", b""))
+            self._require_within(read)
+            return message
+
+        await self._app(scope, bounded, send)
+
+    def _require_within(self, read_bytes: int) -> None:
+        if read_bytes > self._max_bytes:
+            raise HTTPException(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                f"the body is larger than {self._max_bytes:,} bytes; send it in smaller parts",
+            )

@@ -74,5 +74,7 @@ class RequestLog:
 
 def _route_template(scope: Scope) -> str:
     # The template, never the raw path: paths would make one time series per identifier.
-    route = scope.get("route")
-    return str(getattr(route, "path", "unmatched"))
+    if "route" not in scope:
+        return "unmatched"
+    names = {str(value): f"{{{name}}}" for name, value in scope.get("path_params", {}).items()}
+    return "/".join(names.get(segment, segment) for segment in scope["path"].split("/"))

@@ -42,7 +42,9 @@ class Design(Incoming):
     control: VariantName = Field(description="Key of the arm the others are compared with.")
     assignments: FromExposures = FromExposures(source="exposures")
     metrics: Annotated[list[Key], Field(max_length=MAX_METRICS, description="Keys of the metrics to read.")]
-    known_effects: Annotated[dict[Key, list[KnownEffect]], Field(max_length=MAX_METRICS)] = {}
+    known_effects: Annotated[dict[Key, list[KnownEffect]], Field(max_length=MAX_METRICS)] = Field(
+        default_factory=dict[Key, list[KnownEffect]]
+    )
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -53,6 +55,9 @@ class Design(Incoming):
             raise ValueError(f"control {self.control!r} is not an arm; the arms are {', '.join(keys)}")
         if sum(arm.weight > 0 for arm in self.arms) < 1:
             raise ValueError("every weight is 0; give at least one arm a positive weight")
+        named = {effect.arm for effects in self.known_effects.values() for effect in effects}
+        if strange := sorted(named - set(keys)):
+            raise ValueError(f"known effect: {strange[0]!r} is not an arm; the arms are {', '.join(keys)}")
         return self
 
 

@@ -25,6 +25,9 @@ class Mean(Quantity):
     """The mean over all exposed units; a unit without events counts as zero."""
 
     kind: Literal["mean"]
+    cap_quantile: float | None = Field(
+        None, gt=0, lt=1, description="Cut values off at this quantile of all arms together, such as 0.999."
+    )
 
 
 class Ratio(Incoming):

@@ -38,7 +38,7 @@ def open_file(engine: Backend, path: Path) -> Table:
         raise UnreadableTable(f"{path.name!r} is empty; a table needs a header and rows")
     try:
         table = _read(engine, path, parquet=suffix in PARQUET_SUFFIXES)
-        rows = table.count().execute()
+        rows = table.count().to_pyarrow().as_py()
     except duckdb.Error as error:
         raise UnreadableTable(_sentence(path, error)) from error
     if rows == 0:
@@ -71,7 +71,7 @@ def require_measurable(table: Table, column: str) -> None:
     if not kind.is_string():
         raise UnusableColumn(f"column {column!r} holds {kind}, not numbers or true/false", value=column)
     texts = table.filter(table[column].notnull() & table[column].try_cast("float64").isnull())
-    sample = texts[column].limit(1).to_pyarrow().to_pylist()
+    sample = texts.select(column).limit(1).to_pyarrow()[column].to_pylist()
     shown = f"; {sample[0]!r} is not a number" if sample else " although every value looks like a number"
     raise UnusableColumn(
         f"column {column!r} holds text{shown}. Mend the file or leave the metric out", value=column

@@ -13,8 +13,8 @@ from assay.core.dependencies import Now, Reads, RetryingRoute, Writes
 from assay.experiments import service as experiments
 from assay.metrics import service as metrics
 from assay.shared.ids import Key
+from assay.web.experiment_page import experiment_page
 from assay.web.rendering import path_to, render
-from assay.web.result_page import experiment_page
 from assay.web.same_origin import FromOurPages
 
 router = APIRouter(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from assay.analysis.document import Estimate
 from assay.analysis.plan import Kind
-from assay.shared.numbers import MISSING, number, percent, probability
+from assay.shared.numbers import MISSING, number, probability
 
 Writer = Callable[[float], str]
 """Writes the size of a stored number, without sign or unit."""
@@ -60,9 +60,14 @@ def scale_of(kind: Kind) -> Scale:
     return POINTS if kind is Kind.PROPORTION else PLAIN
 
 
-def value_of(value: float | None, kind: Kind) -> Figure:
-    """What an arm scored, such as a mean or a share."""
-    return Figure(value, _typographic(percent(value) if kind is Kind.PROPORTION else number(value)))
+def value_of(value: float | None, kind: Kind, beside: Estimate | None) -> Figure:
+    """What an arm scored, such as a mean or a share, to the digits of a difference that stands beside it."""
+    if value is None:
+        return Figure(None, MISSING)
+    scale = PERCENT if kind is Kind.PROPORTION else PLAIN
+    low, high = (beside.low, beside.high) if beside is not None else (None, None)
+    sign = MINUS if value < 0 else ""
+    return Figure(value, f"{sign}{writer(low, high, scale)(value)}{scale.unit}")
 
 
 def plain(value: float | None) -> Figure:

@@ -13,9 +13,8 @@ from assay.experiments import service as experiments
 from assay.experiments.schemas import ExperimentOut
 from assay.projects import service as projects
 from assay.projects.schemas import ProjectOut
-from assay.web.phrases import counted
+from assay.web.phrases import Moment, counted, moment
 from assay.web.rendering import render
-from assay.web.result_page import Moment, moment
 
 NEWEST = 10
 PROJECTS = 50

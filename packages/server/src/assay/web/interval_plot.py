@@ -7,13 +7,18 @@ while its letters keep their size.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
 from statistics import median
 
 from assay.web.verdict import Tone
 
-ROW_HEIGHT = 52
-FIRST_ROW = 12
-AXIS_HEIGHT = 34
+ROW_HEIGHT = 44
+HEADING_HEIGHT = 30
+FIRST_ROW = 8
+LAST_ROW = 6
+AXIS_HEIGHT = 30
+LONGEST_NAME = 38
 MOST_TICKS = 6
 # Air between the outermost mark and the edge, as a share of the span.
 AIR = 0.06
@@ -33,7 +38,7 @@ class Line:
         problem: Why there is no lift; then nothing is drawn.
     """
 
-    title: str
+    metric: str
     arm: str
     tone: Tone
     estimate: float | None
@@ -66,10 +71,20 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """A line of the plot."""
+class Heading:
+    """A metric with several rows."""
 
-    line: Line
+    name: str
+    y: int
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A comparison in the plot."""
+
+    name: str
+    numbers: str
+    tone: Tone
     y: int
     mark: Mark | None
 
@@ -83,21 +98,19 @@ class Plot:
     height: int
     axis_y: int
     ticks: Sequence[Tick]
+    headings: Sequence[Heading]
     rows: Sequence[Row]
     has_known: bool
     has_arrow: bool
 
 
 def plot(lines: Sequence[Line], *, title: str) -> Plot | None:
-    """The drawing of these comparisons, or None when there is nothing to draw."""
+    """The drawing of these comparisons in their order, or None when there is nothing to draw."""
     if all(line.problem is not None for line in lines):
         return None
     axis = _Axis.around(lines)
-    rows = [
-        Row(line, FIRST_ROW + index * ROW_HEIGHT, None if line.problem else axis.mark(line))
-        for index, line in enumerate(lines)
-    ]
-    axis_y = FIRST_ROW + len(lines) * ROW_HEIGHT
+    headings, rows, end = _laid_out(lines, axis)
+    axis_y = end + LAST_ROW
     marks = [row.mark for row in rows if row.mark is not None]
     return Plot(
         title=title,
@@ -105,9 +118,35 @@ def plot(lines: Sequence[Line], *, title: str) -> Plot | None:
         height=axis_y + AXIS_HEIGHT,
         axis_y=axis_y,
         ticks=axis.ticks(),
+        headings=headings,
         rows=rows,
         has_known=any(mark.x_known is not None for mark in marks),
         has_arrow=any(mark.arrow_low or mark.arrow_high for mark in marks),
+    )
+
+
+def _laid_out(lines: Sequence[Line], axis: "_Axis") -> tuple[list[Heading], list[Row], int]:
+    headings: list[Heading] = []
+    rows: list[Row] = []
+    y = FIRST_ROW
+    for metric, group in groupby(lines, key=attrgetter("metric")):
+        comparisons = list(group)
+        if len(comparisons) > 1:
+            headings.append(Heading(_shortened(metric), y))
+            y += HEADING_HEIGHT
+        for line in comparisons:
+            rows.append(_row(line, metric if len(comparisons) == 1 else line.arm, y, axis))
+            y += ROW_HEIGHT
+    return headings, rows, y
+
+
+def _row(line: Line, name: str, y: int, axis: "_Axis") -> Row:
+    return Row(
+        name=_shortened(name),
+        numbers="" if line.problem else line.numbers,
+        tone=line.tone,
+        y=y,
+        mark=None if line.problem else axis.mark(line),
     )
 
 
@@ -184,4 +223,8 @@ def _tick_label(lift: float, decimals: int) -> str:
 
 def _spoken(line: Line) -> str:
     found = f"cannot be computed, because {line.problem}" if line.problem else line.numbers
-    return f"{line.title}, {line.arm}: {found}."
+    return f"{line.metric}, {line.arm}: {found}."
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1].rstrip()}…"

@@ -1,5 +1,6 @@
 """Short phrases the pages share."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 _AGES = (
@@ -7,6 +8,20 @@ _AGES = (
     (timedelta(hours=1), "hour"),
     (timedelta(minutes=1), "minute"),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A time: for programs, for people in UTC, and how long ago."""
+
+    iso: str
+    text: str
+    age: str
+
+
+def moment(at: datetime, *, now: datetime) -> Moment:
+    """A time as the pages show it."""
+    return Moment(iso=at.isoformat(), text=utc(at), age=age(at, now=now))
 
 
 def age(at: datetime, *, now: datetime) -> str:
@@ -26,8 +41,3 @@ def utc(at: datetime) -> str:
 def counted(count: int, noun: str, plural: str | None = None) -> str:
     """A number with its noun."""
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
-
-
-def listed(words: list[str]) -> str:
-    """Words joined as in a sentence."""
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

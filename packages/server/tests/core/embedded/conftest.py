@@ -69,7 +69,10 @@ def hold() -> Iterator[Hold]:
             process = stack.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE))
             stack.callback(process.kill)
             assert process.stdout is not None
-            return process, [int(word) for word in process.stdout.readline().split()]
+            words = (line.split() for line in process.stdout)
+            return process, next(
+                [int(pid) for pid in line] for line in words if line and all(word.isdigit() for word in line)
+            )
 
         yield holding
 

@@ -93,6 +93,8 @@ def test_a_busy_backend_that_outlives_its_server_does_not_block_the_next(used: P
     connection = psycopg.connect(f"host={used}/postgres/run user=assay password={password}")
     busy = connection.info.backend_pid
     connection.pgconn.send_query(b"DO $$BEGIN LOOP PERFORM 1; END LOOP; END$$")
+    while psutil.Process(busy).cpu_times().user < 0.05:
+        time.sleep(0.01)
     holder.kill()
     holder.wait()
     kill(server)

@@ -115,7 +115,7 @@ def test_a_forgotten_server_ends_with_its_process(used: Path) -> None:
         used,
     )
 
-    assert not lives(int(pid))
+    assert not lives(int(pid.splitlines()[-1]))
     assert not postmasters_of(used)
 
 

@@ -60,7 +60,12 @@ def account_for(*existing: Path) -> Account:
 
 
 def first_closed_folder(path: Path, account: Account) -> Path | None:
-    """The topmost existing folder on the way to and including `path` that the account may not enter."""
+    """The topmost existing folder on the way to and including `path` that a switched account may not enter.
+
+    This process's own user may come in by other groups and access lists: the kernel answers for it later.
+    """
+    if not account.is_switched:
+        return None
     way = [folder for folder in (*reversed(path.parents), path) if folder.exists()]
     return next((folder for folder in way if not account.may_enter(folder)), None)
 

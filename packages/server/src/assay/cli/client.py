@@ -1,0 +1,142 @@
+"""Talks to a running Assay: plain requests, and event batches that are sent again until acknowledged."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from itertools import islice
+from typing import Any
+
+import httpx2
+import msgspec
+
+from assay.shared.errors import AssayError
+
+BATCH_EVENTS = 1000
+CONCURRENT_BATCHES = 2
+POLL_SECONDS = 0.1
+GIVE_UP_AFTER_SECONDS = 60.0
+LONGEST_PAUSE_SECONDS = 2.0
+RETRIED = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE})
+
+Event = Mapping[str, object]
+
+
+class ServerProblem(AssayError):
+    """The server refused; the message is its own."""
+
+    code = "server_problem"
+
+
+class ServerUnreachable(AssayError):
+    """Nothing answers at the address."""
+
+    code = "server_unreachable"
+
+
+class Client:
+    """A connection to one Assay."""
+
+    def __init__(self, http: httpx2.AsyncClient) -> None:
+        self._http = http
+
+    async def get(self, path: str, **query: str | int | None) -> Any:  # noqa: ANN401 — JSON
+        """Reads a resource."""
+        parameters = {name: value for name, value in query.items() if value is not None}
+        return await self._request("GET", path, params=parameters)
+
+    async def post(self, path: str, body: object = None, **query: str) -> Any:  # noqa: ANN401 — JSON
+        """Creates a resource or begins work."""
+        content = None if body is None else msgspec.json.encode(body)
+        return await self._request(
+            "POST", path, content=content, params=query, headers={"Content-Type": "application/json"}
+        )
+
+    async def send(
+        self,
+        events: Iterable[Event],
+        *,
+        project: str = "default",
+        environment: str = "production",
+        sent: Callable[[Mapping[str, Any]], None] = lambda _answer: None,
+    ) -> None:
+        """Sends events in batches, each again until the server has acknowledged it.
+
+        Args:
+            sent: Called with the server's answer to each batch.
+        """
+        batches = _batches(iter(events))
+
+        async def work() -> None:
+            for batch in batches:
+                sent(await self._acknowledged(batch, project=project, environment=environment))
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(CONCURRENT_BATCHES):
+                group.create_task(work())
+
+    async def results(self, project: str, experiment: str, *, progress: Callable[[float, str], None]) -> Any:  # noqa: ANN401 — JSON
+        """Begins an analysis, waits for it, and reads its result."""
+        path = f"/api/v1/projects/{project}/experiments/{experiment}/results"
+        task = await self.post(path)
+        while task["state"] in {"PENDING", "PROCESSING"}:
+            progress(task["progress"], task["note"])
+            await asyncio.sleep(POLL_SECONDS)
+            task = await self.get(f"{path}/{task['id']}")
+        return await self.get(f"{path}/{task['id']}/document")
+
+    async def _acknowledged(self, batch: Sequence[Event], *, project: str, environment: str) -> Any:  # noqa: ANN401 — JSON
+        deadline = asyncio.get_running_loop().time() + GIVE_UP_AFTER_SECONDS
+        for attempt in range(1, 1000):
+            try:
+                return await self.post("/api/v1/events", batch, project=project, environment=environment)
+            except (ServerUnreachable, _TryAgain) as error:
+                pause = _pause_seconds(attempt, error)
+                if asyncio.get_running_loop().time() + pause > deadline:
+                    raise
+                await asyncio.sleep(pause)
+        raise ServerUnreachable("the server kept refusing the batch")
+
+    async def _request(self, method: str, path: str, **options: Any) -> Any:  # noqa: ANN401 — passed on
+        try:
+            answer = await self._http.request(method, path, **options)
+        except httpx2.TransportError as error:
+            raise ServerUnreachable(
+                f"no Assay answers at {self._http.base_url} ({type(error).__name__}); "
+                "start one with `assay up`, or give its address with --url or ASSAY_URL"
+            ) from error
+        if answer.status_code in RETRIED:
+            raise _TryAgain(_detail(answer), value=answer.headers.get("Retry-After"))
+        if answer.is_error:
+            raise ServerProblem(_detail(answer), value=answer.status_code)
+        return answer.json()
+
+
+class _TryAgain(ServerProblem):
+    """The server asks for patience."""
+
+
+@asynccontextmanager
+async def connected(url: str) -> AsyncIterator[Client]:
+    """A client of the Assay at `url` until the block ends."""
+    async with httpx2.AsyncClient(base_url=url, timeout=30.0, trust_env=False) as http:
+        yield Client(http)
+
+
+def _batches(events: Iterator[Event]) -> Iterable[Sequence[Event]]:
+    while batch := list(islice(events, BATCH_EVENTS)):
+        yield batch
+
+
+def _pause_seconds(attempt: int, error: AssayError) -> float:
+    if isinstance(error.value, str) and error.value.isdigit():
+        return float(error.value)
+    return random.uniform(0, min(LONGEST_PAUSE_SECONDS, 0.05 * 2**attempt))  # noqa: S311 — jitter, not a secret
+
+
+def _detail(answer: httpx2.Response) -> str:
+    try:
+        return str(answer.json()["detail"])
+    except (ValueError, KeyError, TypeError):
+        return f"the server answered {answer.status_code}"

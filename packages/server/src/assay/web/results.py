@@ -1,0 +1,183 @@
+"""What the page says about a finished analysis: made from the result document and what is asked now."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from assay.analysis.document import ArmUnits, Document, Excluded, SampleRatio
+from assay.analysis.schemas import ResultOut
+from assay.experiments.schemas import ExperimentOut
+from assay.metrics.schemas import MetricOut
+from assay.shared.numbers import percent
+from assay.web import figures
+from assay.web.figures import Figure
+from assay.web.interval_plot import Line, Plot, plot
+from assay.web.metric_card import ComparisonLine, Known, MetricCard, metric_card
+from assay.web.phrases import Moment, counted, moment
+
+
+@dataclass(frozen=True, slots=True)
+class ArmLine:
+    """How many units an arm has, and how many were to be expected."""
+
+    label: str
+    key: str
+    is_control: bool
+    units: int
+    weight: float
+    share: str
+    planned: str
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Whether the units are split as planned."""
+
+    suspicious: bool
+    sentence: str
+    p_value: Figure
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """A finished analysis."""
+
+    task: str
+    computed: Moment
+    began: Moment
+    level: str
+    arms: Sequence[ArmLine]
+    units: int
+    split: Split
+    excluded: Sequence[str]
+    plot: Plot | None
+    metrics: Sequence[MetricCard]
+    outdated: Sequence[str]
+    assay_version: str
+    schema_version: int
+
+
+def finished(
+    result: ResultOut,
+    experiment: ExperimentOut,
+    metrics: Sequence[MetricOut],
+    labels: Mapping[str, str],
+    *,
+    now: datetime,
+) -> Results:
+    """A finished analysis beside the definitions of now.
+
+    Args:
+        metrics: The experiment's metrics as they are defined now.
+        labels: What the arms are called, by key.
+    """
+    document, task = result.document, result.task
+    cards = [metric_card(metric, document, experiment, labels) for metric in document.metrics]
+    level = f"{100 * (1 - document.alpha):.4g}%"
+    return Results(
+        task=str(task.id),
+        computed=moment(task.finished_at or task.created_at, now=now),
+        began=moment(task.started_at or task.created_at, now=now),
+        level=level,
+        arms=_arms(document, labels),
+        units=sum(arm.units for arm in document.arms),
+        split=_split(document.sample_ratio),
+        excluded=_excluded(document.excluded),
+        plot=_plot(cards, level),
+        metrics=cards,
+        outdated=_outdated(document, experiment, metrics),
+        assay_version=document.assay_version,
+        schema_version=document.schema_version,
+    )
+
+
+def _arms(document: Document, labels: Mapping[str, str]) -> list[ArmLine]:
+    units, weights = _totals(document.arms)
+    return [
+        ArmLine(
+            label=labels.get(arm.arm, arm.arm),
+            key=arm.arm,
+            is_control=arm.arm == document.control,
+            units=arm.units,
+            weight=arm.weight,
+            share=percent(arm.units / units if units else None),
+            planned=percent(arm.weight / weights if weights else None),
+        )
+        for arm in document.arms
+    ]
+
+
+def _totals(arms: Sequence[ArmUnits]) -> tuple[int, float]:
+    return sum(arm.units for arm in arms), sum(arm.weight for arm in arms)
+
+
+def _split(ratio: SampleRatio) -> Split:
+    p_value = figures.p_value(ratio.p_value)
+    if ratio.suspicious:
+        found = "an arm of weight 0 has units" if p_value.value is None else f"p = {p_value.text}"
+        sentence = (
+            f"The units are not split as the weights say ({found}). "
+            "Whatever broke the split may also have changed the metrics: find the cause before reading on."
+        )
+    elif ratio.undefined is not None:
+        sentence = f"Whether the split is as planned cannot be computed, because {ratio.undefined.sentence}."
+    else:
+        sentence = f"The units are split as the weights say (p = {p_value.text})."
+    return Split(ratio.suspicious, sentence, p_value)
+
+
+def _excluded(excluded: Excluded) -> list[str]:
+    reasons = [
+        (excluded.in_several_arms, "unit was", "units were", "seen in several arms"),
+        (excluded.without_unit, "row names", "rows name", "no unit"),
+        (excluded.without_arm, "row names", "rows name", "no arm"),
+        *(
+            (count, "unit is", "units are", f"in arm “{arm}”, which the experiment does not have")
+            for arm, count in excluded.unknown_arms.items()
+        ),
+    ]
+    return [f"{counted(count, one, many)} {why}" for count, one, many, why in reasons if count]
+
+
+def _plot(cards: Sequence[MetricCard], level: str) -> Plot | None:
+    lines = [_line(card, comparison) for card in cards for comparison in card.comparisons]
+    return plot(lines, title=f"Lift of each metric with its {level} interval")
+
+
+def _line(card: MetricCard, comparison: ComparisonLine) -> Line:
+    lift = comparison.lift.range
+    return Line(
+        metric=card.name,
+        arm=comparison.arm,
+        tone=comparison.verdict.tone,
+        estimate=lift.estimate.value,
+        low=lift.low.value,
+        high=lift.high.value,
+        known=_known_lift(comparison.known, card),
+        numbers=f"{lift.estimate.text} ({lift.low.text} to {lift.high.text})",
+        problem=comparison.lift.problem,
+    )
+
+
+def _known_lift(known: Known | None, card: MetricCard) -> float | None:
+    control = next(arm.value.value for arm in card.arms if arm.comparison is None)
+    if known is None or known.difference.value is None or not control:
+        return None
+    return known.difference.value / abs(control)
+
+
+def _outdated(document: Document, experiment: ExperimentOut, metrics: Sequence[MetricOut]) -> list[str]:
+    computed = {metric.metric: metric.version for metric in document.metrics}
+    added = [f"{metric.name} is not in these results yet" for metric in metrics if metric.key not in computed]
+    removed = [
+        f"{metric.name} is no longer a metric of the experiment"
+        for metric in document.metrics
+        if metric.metric not in experiment.metrics
+    ]
+    changed = [
+        f"{metric.name} was computed by version {computed[metric.key]} of its definition, "
+        f"which now has version {metric.version}"
+        for metric in metrics
+        if computed.get(metric.key) not in {None, metric.version}
+    ]
+    return [*added, *removed, *changed]

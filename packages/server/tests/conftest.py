@@ -1,0 +1,123 @@
+"""A real database for every test: one per worker process, each test in a transaction that is rolled back."""
+
+import os
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx2
+import pytest
+from fastapi import FastAPI
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from assay import migrations
+from assay.core.config import Settings
+from assay.core.database import Database, connection_arguments, open_database, sqlalchemy_url
+from assay.core.logging import configure_logging
+from assay.main import build_app
+from assay.projects import service as projects
+from support_postgres import fresh_database, run_directory, shared_test_server
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _plain_logs() -> None:
+    configure_logging(Settings(log_format="json", log_level="warning"), sys.stderr)
+
+
+@pytest.fixture(scope="session")
+def server_url(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A PostgreSQL: the one of ASSAY_TEST_DATABASE_URL, else the wheel's."""
+    given = os.environ.get("ASSAY_TEST_DATABASE_URL")
+    return given or shared_test_server(run_directory(tmp_path_factory) / "postgres")
+
+
+@pytest.fixture(scope="session")
+def database_url(server_url: str) -> str:
+    """A migrated database that belongs to this worker process."""
+    name = f"assay_test_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}_{os.getpid()}"
+    url = fresh_database(server_url, name)
+    migrations.upgrade(url, schema="assay")
+    return url
+
+
+@pytest.fixture
+def settings(database_url: str) -> Settings:
+    """Settings over the test database, untouched by the environment."""
+    return Settings.model_validate({"database_url": database_url, "worker_enabled": False})
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """The database inside one transaction that is rolled back after the test."""
+    engine = create_async_engine(
+        sqlalchemy_url(database_url), poolclass=NullPool, connect_args=connection_arguments("assay")
+    )
+    async with engine.connect() as connection:
+        transaction = await connection.begin()
+        database = Database(connection)
+        await database.write(projects.ensure_default)
+        yield database
+        await transaction.rollback()
+    await engine.dispose()
+
+
+@pytest.fixture
+async def committing_database(settings: Settings, database_url: str) -> AsyncIterator[Database]:
+    """The database with real transactions, for what only a commit shows; what it writes stays."""
+    database = open_database(settings, database_url)
+    await database.write(projects.ensure_default)
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+def app(settings: Settings, database: Database) -> FastAPI:
+    """The application over the test's transaction."""
+    return build_app(settings, lambda: borrowed(database))
+
+
+@pytest.fixture
+async def client(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
+    """An HTTP client of the application."""
+    async with serving(app) as http:
+        yield http
+
+
+@pytest.fixture
+def plain_environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """An environment without any of Assay's settings."""
+    for name in list(os.environ):
+        if name.startswith("ASSAY_"):
+            monkeypatch.delenv(name)
+    return monkeypatch
+
+
+@asynccontextmanager
+async def serving(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
+    """A client of an app that has started."""
+    async with app.router.lifespan_context(app) as state:
+        transport = httpx2.ASGITransport(_with_state(app, state), raise_app_exceptions=False)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://assay.test") as http:
+            yield http
+
+
+def _with_state(app: FastAPI, state: Mapping[str, Any] | None) -> ASGIApp:
+    # Servers hand the lifespan's state to each request; the transport does not.
+    async def stateful(scope: Scope, receive: Receive, send: Send) -> None:
+        await app({**scope, "state": dict(state or {})}, receive, send)
+
+    return stateful
+
+
+@asynccontextmanager
+async def borrowed(database: Database) -> AsyncIterator[Database]:
+    """The database, opened and closed by somebody else."""
+    yield database

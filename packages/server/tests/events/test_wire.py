@@ -1,0 +1,83 @@
+"""Reading batches: strict, and one bad item does not spoil the others."""
+
+import json
+from typing import Any
+
+import pytest
+
+from assay.events.errors import BatchTooLong, UnreadableBatch
+from assay.events.wire import MAX_EVENTS, Exposure, Malformed, MetricEvent, read_batch
+
+AT = "2026-11-01T00:00:00Z"
+
+
+def an_event(**parts: Any) -> dict[str, Any]:
+    return {"kind": "event", "name": "order", "unit": "u", "at": AT} | parts
+
+
+def read_one(**parts: Any) -> object:
+    (event,) = read_batch(json.dumps([an_event(**parts)]).encode())
+    return event
+
+
+def test_an_exposure_and_an_event_are_told_apart() -> None:
+    exposure = {"kind": "exposure", "experiment": "gate", "variant": "a", "unit": "u", "at": AT}
+
+    first, second = read_batch(json.dumps([exposure, an_event(value=1)]).encode())
+
+    assert isinstance(first, Exposure)
+    assert isinstance(second, MetricEvent)
+    assert second.value == 1.0
+
+
+@pytest.mark.parametrize(
+    ("parts", "reason"),
+    [
+        ({"value": "12.5"}, "Expected `float | null`, got `str`"),
+        ({"value": True}, "Expected `float | null`, got `bool`"),
+        ({"at": "yesterday"}, "Invalid RFC3339"),
+        ({"at": "2026-11-01T00:00:00"}, "timezone"),
+        ({"unit": 5}, "Expected `str`, got `int`"),
+        ({"unit": ""}, "length >= 1"),
+        ({"unit": "x" * 201}, "length <= 200"),
+        ({"kind": "click"}, "Invalid value 'click'"),
+        ({"amount": 5}, "unknown field `amount`"),
+        ({"properties": {"nested": {}}}, "got `object`"),
+    ],
+)
+def test_what_is_not_an_event_says_why(parts: dict[str, Any], reason: str) -> None:
+    event = read_one(id="mine", **parts)
+
+    assert isinstance(event, Malformed)
+    assert reason in event.reason
+    assert event.id == "mine"
+
+
+def test_one_bad_item_does_not_spoil_the_others() -> None:
+    batch = [an_event(id="1"), {"nonsense": 1}, 5, None, an_event(id="2")]
+
+    kinds = [type(event) for event in read_batch(json.dumps(batch).encode())]
+
+    assert kinds == [MetricEvent, Malformed, Malformed, Malformed, MetricEvent]
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b"[", b"null", b"\xff\xfe", b"[{]", b'"x"'])
+def test_a_body_that_is_no_array_is_refused(body: bytes) -> None:
+    with pytest.raises(UnreadableBatch, match="not a JSON array"):
+        read_batch(body)
+
+
+def test_text_that_is_not_utf8_is_refused_item_by_item() -> None:
+    bad = b'{"kind":"event","name":"\xff","unit":"u","at":"2026-11-01T00:00:00Z"}'
+
+    with pytest.raises(UnreadableBatch):
+        read_batch(b"[" + bad + b"]x")
+    (event,) = read_batch(b"[" + bad + b"]")
+    assert isinstance(event, Malformed)
+
+
+def test_a_batch_has_an_upper_bound() -> None:
+    body = json.dumps([an_event()] * (MAX_EVENTS + 1)).encode()
+
+    with pytest.raises(BatchTooLong, match="10,001 events"):
+        read_batch(body)

@@ -1,0 +1,81 @@
+"""Files as tables: what cannot be read says so in one sentence."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from assay.sources.errors import UnknownColumn, UnreadableTable, UnusableColumn
+from assay.sources.service import local_engine, open_file, require_columns, require_measurable
+
+
+def write(path: Path, content: bytes) -> Path:
+    path.write_bytes(content)
+    return path
+
+
+def test_csv_types_are_recognised(tmp_path: Path) -> None:
+    file = write(tmp_path / "a.csv", b"unit,seen,value\n1,TRUE,2.5\n2,FALSE,NULL\n")
+
+    schema = open_file(local_engine(), file).schema()
+
+    assert schema["seen"].is_boolean()
+    assert schema["value"].is_floating()
+
+
+def test_parquet_is_read_in_place(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"unit": [1, 2], "value": [1.0, None]}), tmp_path / "a.parquet")
+
+    assert open_file(local_engine(), tmp_path / "a.parquet").count().to_pyarrow().as_py() == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("a.csv", b"", "'a.csv' is empty"),
+        ("a.csv", b"unit,arm,value\n", "has a header but no rows"),
+        ("a.xlsx", b"PK", "neither CSV nor Parquet"),
+        ("a.parquet", b"not parquet at all", "cannot be read"),
+        ("a.csv", "unit,arm\n1,caf\xe9\n".encode("latin-1"), "is not UTF-8 text"),
+    ],
+)
+def test_an_unreadable_file_says_why(tmp_path: Path, name: str, content: bytes, sentence: str) -> None:
+    file = write(tmp_path / name, content)
+
+    with pytest.raises(UnreadableTable, match=sentence):
+        open_file(local_engine(), file)
+
+
+def test_a_missing_file_is_named() -> None:
+    with pytest.raises(UnreadableTable, match=r"no file '/nowhere/a\.csv'"):
+        open_file(local_engine(), Path("/nowhere/a.csv"))
+
+
+def test_an_unknown_column_lists_the_known_ones(tmp_path: Path) -> None:
+    table = open_file(local_engine(), write(tmp_path / "a.csv", b"unit,arm\n1,a\n"))
+
+    with pytest.raises(UnknownColumn, match="no column 'revenue'; the table has unit, arm"):
+        require_columns(table, ["revenue"])
+
+
+def test_a_number_as_text_is_shown(tmp_path: Path) -> None:
+    file = write(tmp_path / "a.csv", b'unit,value\n1,1.5\n2,"12,5"\n3,2\n')
+
+    with pytest.raises(UnusableColumn, match="'12,5' is not a number"):
+        require_measurable(open_file(local_engine(), file), "value")
+
+
+def test_a_date_is_not_measured(tmp_path: Path) -> None:
+    file = write(tmp_path / "a.csv", b"unit,day\n1,2026-01-01\n2,2026-01-02\n")
+
+    with pytest.raises(UnusableColumn, match="not numbers"):
+        require_measurable(open_file(local_engine(), file), "day")
+
+
+def test_the_engine_loads_nothing_from_outside() -> None:
+    settings = local_engine().con.execute(
+        "SELECT name, value FROM duckdb_settings() WHERE name LIKE 'auto%known_extensions'"
+    )
+
+    assert {value for _, value in settings.fetchall()} == {"false"}
