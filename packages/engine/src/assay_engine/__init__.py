@@ -3,6 +3,7 @@
 from assay_engine.context import Context
 from assay_engine.datafile import dumps, loads
 from assay_engine.evaluate import compile_ruleset, evaluate, evaluate_all, evaluate_many
+from assay_engine.explain import Explanation, explain
 from assay_engine.fields import DatafileError
 from assay_engine.model import Flag, Rule, Ruleset, Segment
 from assay_engine.results import ErrorCode, Evaluation, Reason
@@ -16,6 +17,7 @@ __all__ = [
     "DatafileError",
     "ErrorCode",
     "Evaluation",
+    "Explanation",
     "Flag",
     "FlagType",
     "InvalidRuleset",
@@ -30,6 +32,7 @@ __all__ = [
     "evaluate",
     "evaluate_all",
     "evaluate_many",
+    "explain",
     "loads",
     "next_transition",
 ]

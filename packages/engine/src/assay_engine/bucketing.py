@@ -79,22 +79,27 @@ def _over_bytes(of_bytes: Callable[[str], float]) -> Bucket:
     return bucket
 
 
-def _murmur(text: str | bytes, seed: int = 0) -> int:
-    return mmh3.hash(text, seed, signed=False)
+def murmur3_32(text: str, seed: int = 0) -> int:
+    """MurmurHash3 (x86, 32 bits, unsigned) of a text's UTF-8.
+
+    Raises:
+        UnicodeEncodeError: The text holds a lone surrogate. (`mmh3` given such a text itself ends the process.)
+    """
+    return mmh3.mmh3_32_uintdigest(text.encode(), seed)
 
 
 def xd_prefix(salt: str) -> str:
     """What comes before the unit in an `xd` key, of which the last 100 characters are hashed after "xd".
 
-    Padded to 100 characters, so that flagd's CBOR header is always the two bytes "xd", and engines of its second
-    and third generation agree with this one.
+    Padded to 100 characters, so that flagd's CBOR header is always the two bytes "xd", and engines of its
+    second and third generation agree with this one.
     """
     return "_" * XD_LENGTH + salt + ":"
 
 
 def _xd(salt: str, total: int) -> Bucket:
     prefix = xd_prefix(salt)
-    return _over_bytes(lambda text: _murmur("xd" + (prefix + text)[-XD_LENGTH:]) * total >> 32)
+    return _over_bytes(lambda text: murmur3_32("xd" + (prefix + text)[-XD_LENGTH:]) * total >> 32)
 
 
 def fnv1a32(text: str) -> int:
@@ -115,11 +120,11 @@ def _growthbook_2(salt: str, _: int) -> Bucket:
 
 
 def _unleash(salt: str, total: int) -> Bucket:
-    return _over_bytes(lambda text: _murmur(f"{salt}:{text}") % total + 1)
+    return _over_bytes(lambda text: murmur3_32(f"{salt}:{text}") % total + 1)
 
 
 def _unleash_variant(salt: str, total: int) -> Bucket:
-    return _over_bytes(lambda text: _murmur(f"{salt}:{text}", _UNLEASH_VARIANT_SEED) % total + 1)
+    return _over_bytes(lambda text: murmur3_32(f"{salt}:{text}", _UNLEASH_VARIANT_SEED) % total + 1)
 
 
 def _flagsmith(salt: str, _: int) -> Bucket:
@@ -188,20 +193,20 @@ def _flipt(salt: str, total: int) -> Bucket:
 
 
 def _flagd_1(salt: str, _: int) -> Bucket:
-    return _over_bytes(lambda text: flagd_1_share(salt + text))
+    return _over_bytes(lambda text: flagd_1_share((salt + text).encode()))
 
 
 def _flagd_2(salt: str, total: int) -> Bucket:
-    return _over_bytes(lambda text: _murmur(salt + text) * total >> 32)
+    return _over_bytes(lambda text: murmur3_32(salt + text) * total >> 32)
 
 
 def _flagd_3(salt: str, total: int) -> Bucket:
-    return _over_bytes(lambda text: _murmur(cbor([salt, text])) * total >> 32)
+    return _over_bytes(lambda text: mmh3.mmh3_32_uintdigest(cbor([salt, text])) * total >> 32)
 
 
-def flagd_1_share(text: str | bytes) -> float:
+def flagd_1_share(hashed: bytes) -> float:
     """Percent in [0, 100] by flagd's first `fractional`, in its own doubles."""
-    return abs(mmh3.hash(text, 0)) / 2147483647 * 100
+    return abs(mmh3.mmh3_32_sintdigest(hashed)) / 2147483647 * 100
 
 
 def cbor(value: AttributeValue) -> bytes:

@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import TypeAlias, TypeVar, assert_never, cast
 
-from assay_engine.context import TARGETING_KEY
 from assay_engine.model import (
     AllOf,
     AnyOf,
@@ -19,7 +18,6 @@ from assay_engine.model import (
     Holdout,
     JsonLogic,
     Layer,
-    MissingUnit,
     Not,
     Prerequisite,
     Rule,
@@ -29,7 +27,8 @@ from assay_engine.model import (
     ServeVariant,
     Split,
 )
-from assay_engine.results import ErrorCode, Evaluation, Reason
+from assay_engine.results import Evaluation, Reason
+from assay_engine.rules.answers import UnknownReference, served, unserved_logic, without_unit
 from assay_engine.rules.conditions import conjuncts, membership, within
 from assay_engine.rules.generate import NEVER, Form, Part, Values, call, when_all
 from assay_engine.rules.jsonlogic import compile_logic, reads_the_clock, variant_named
@@ -37,21 +36,15 @@ from assay_engine.rules.splits import (
     Answers,
     Decide,
     Outcome,
-    assignment_key,
     compile_split,
     keep_assigned,
 )
-from assay_engine.values import JsonValue
 
 Walk: TypeAlias = Callable[[Values, datetime], Evaluation]
 T = TypeVar("T")
 
 # Beyond it a loop: rules that call the next one use up the interpreter's stack.
 _LONGEST_CHAIN = 6
-
-
-class UnknownReference(ValueError):
-    """A ruleset names a flag, variant, segment or layer it lacks, or one that leads back to itself."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -201,7 +194,6 @@ class _FlagCompiler:
     def __init__(self, flag: Flag, linker: _Linker) -> None:
         self._flag = flag
         self._linker = linker
-        self._values = {variant.name: variant.value for variant in flag.variants}
         self._made: list[Evaluation] = []
         self._holdouts: set[str] = set()
 
@@ -238,7 +230,7 @@ class _FlagCompiler:
     def _serve(self, serve: Serve, rule: Rule | None) -> Evaluation | Decide:
         match serve:
             case ServeVariant(variant):
-                return self._answer(variant, Reason.TARGETING_MATCH, rule=rule)
+                return self._answer(variant, Reason.TARGETING_MATCH, rule)
             case Split():
                 return self._split(serve, self._answers(serve, rule))
             case JsonLogic():
@@ -252,34 +244,23 @@ class _FlagCompiler:
         return compile_split(split, answers, self._linker.layer_of(split), holdouts)
 
     def _answers(self, split: Split, rule: Rule | None) -> Answers:
-        served = [each.variant for each in split.ranges]
+        served_by_range = [each.variant for each in split.ranges]
         by_variant = {
-            variant: self._answer(variant, Reason.SPLIT, rule=rule, split=split)
-            for variant in dict.fromkeys(served)
+            variant: self._answer(variant, Reason.SPLIT, rule, split)
+            for variant in dict.fromkeys(served_by_range)
             if variant is not None
         }
         return Answers(
-            by_range=tuple(None if variant is None else by_variant[variant] for variant in served),
+            by_range=tuple(None if variant is None else by_variant[variant] for variant in served_by_range),
             by_variant=by_variant,
-            without_unit=self._without_unit(split, rule),
+            without_unit=self._kept(without_unit(self._flag, split, rule)),
         )
-
-    def _without_unit(self, split: Split, rule: Rule | None) -> Evaluation | None:
-        if split.missing_unit is MissingUnit.FIRST:
-            first = next(each.variant for each in split.ranges if each.variant is not None)
-            return self._answer(first, Reason.SPLIT, rule=rule)
-        if split.missing_unit is MissingUnit.STANDARD and split.bucketing.unit == (TARGETING_KEY,):
-            return self._error(
-                ErrorCode.TARGETING_KEY_MISSING, f"a split of flag {self._flag.key!r} needs a targeting key"
-            )
-        return None
 
     def _logic(self, logic: JsonLogic, rule: Rule | None) -> Decide:
         expression = compile_logic(logic, self._flag.key)
-        by_variant = {name: self._answer(name, Reason.TARGETING_MATCH, rule=rule) for name in self._values}
-        unknown = self._error(
-            ErrorCode.GENERAL, f"the JsonLogic of flag {self._flag.key!r} names none of its variants"
-        )
+        names = [variant.name for variant in self._flag.variants]
+        by_variant = {name: self._answer(name, Reason.TARGETING_MATCH, rule) for name in names}
+        unknown = self._kept(unserved_logic(self._flag))
 
         def decide(values: Values, now: datetime) -> Outcome:
             result = expression(values, now)
@@ -288,43 +269,14 @@ class _FlagCompiler:
         return decide
 
     def _answer(
-        self, variant: str | None, reason: Reason, *, rule: Rule | None = None, split: Split | None = None
+        self, variant: str | None, reason: Reason, rule: Rule | None = None, split: Split | None = None
     ) -> Evaluation:
-        experiment = split.experiment if split else None
-        sticky = split.sticky if split else None
-        answer = Evaluation(
-            flag_key=self._flag.key,
-            type=self._flag.type,
-            value=self._value(variant),
-            variant=variant,
-            reason=reason,
-            rule_id=rule.id if rule else None,
-            experiment=experiment,
-            is_exposure=experiment is not None,
-            assignment=assignment_key(experiment, sticky.version) if experiment and sticky else None,
-        )
-        self._made.append(answer)
-        return answer
+        return self._kept(served(self._flag, variant, reason, rule=rule, split=split))
 
-    def _error(self, code: ErrorCode, message: str) -> Evaluation:
-        answer = Evaluation(
-            flag_key=self._flag.key,
-            type=self._flag.type,
-            value=None,
-            variant=None,
-            reason=Reason.ERROR,
-            error_code=code,
-            error_message=message,
-        )
-        self._made.append(answer)
+    def _kept(self, answer: T) -> T:
+        if isinstance(answer, Evaluation):
+            self._made.append(answer)
         return answer
-
-    def _value(self, variant: str | None) -> JsonValue:
-        if variant is None:
-            return None
-        if variant not in self._values:
-            raise UnknownReference(f"flag {self._flag.key!r} has no variant {variant!r}")
-        return self._values[variant]
 
     def _marked(self) -> Mapping[str, Mapping[int, Evaluation]]:
         # By identity, which spares hashing an answer's fields; the walk keeps the answers alive.

@@ -50,7 +50,7 @@ def _picked(generation: BucketerName, pairs: Sequence[tuple[object, int]], total
         return None
     if generation is BucketerName.FLAGD_1:
         return _reached(flagd_1_share(hashed), [(variant, weight * 100 / total) for variant, weight in pairs])
-    return _reached(mmh3.hash(hashed, 0, signed=False) * total >> 32, pairs)
+    return _reached(mmh3.mmh3_32_uintdigest(hashed) * total >> 32, pairs)
 
 
 def _reached(place: float, shares: Sequence[tuple[object, float]]) -> object:
@@ -62,12 +62,12 @@ def _reached(place: float, shares: Sequence[tuple[object, float]]) -> object:
     return None
 
 
-def _hashed(generation: BucketerName, key: object) -> str | bytes | None:
+def _hashed(generation: BucketerName, key: object) -> bytes | None:
     if generation is BucketerName.FLAGD_3:
         return _hashed_as_cbor(key)
     if isinstance(key, Shorthand):
-        return key.flag_key + key.targeting_key if isinstance(key.targeting_key, str) else None
-    return key if isinstance(key, str) else None
+        return f"{key.flag_key}{key.targeting_key}".encode() if isinstance(key.targeting_key, str) else None
+    return key.encode() if isinstance(key, str) else None
 
 
 def _hashed_as_cbor(key: object) -> bytes | None:

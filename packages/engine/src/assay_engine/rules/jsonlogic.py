@@ -1,7 +1,7 @@
 """JsonLogic with flagd's operators, total: what other engines raise is null here, and effort is bounded.
 
-An expression is compiled to closures over a scope and an environment. Where engines differ, the reading is the
-one that flagd's Python and Node engines share; where they do not, that of the JavaScript reference.
+An expression is compiled to closures over a scope and an environment. Where engines differ, the reading is
+the one that flagd's Python and Node engines share; where they do not, that of the JavaScript reference.
 Source: jsonlogic.com/operations.html; flagd.dev/reference/custom-operations.
 """
 

@@ -1,7 +1,7 @@
 """One table of operators: what values each takes and what it says of an attribute.
 
-A test answers None when the attribute is missing or has a type the operator does not speak of. The clause then
-holds neither plainly nor negated (unless its `missing` says otherwise).
+A test answers None when the attribute is missing or has a type the operator does not speak of. The clause
+then holds neither plainly nor negated (unless its `missing` says otherwise).
 """
 
 import re

@@ -1,8 +1,8 @@
 r"""Regular expressions that cannot blow up: a pattern whose matching could take long is refused when saved.
 
-Python's `re` backtracks: its time grows with the number of ways in which a pattern can read one text. A pattern
-is accepted when the next character decides every choice (which branch, one more repetition or on), save for a few
-small choices and long repetitions. Matching then takes O(n²) steps at most.
+Python's `re` backtracks: its time grows with the number of ways in which a pattern can read one text. A
+pattern is accepted when the next character decides every choice (which branch, one more repetition or on),
+save for a few small choices and long repetitions. Matching then takes O(n²) steps at most.
 The syntax is what Python, JavaScript and RE2 share; classes and case are ASCII's, `$` is the very end.
 """
 

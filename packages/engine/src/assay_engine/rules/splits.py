@@ -21,6 +21,7 @@ from assay_engine.model import (
     Sticky,
 )
 from assay_engine.results import Evaluation
+from assay_engine.rules.answers import assignment_key
 from assay_engine.rules.clauses import Reader, reader
 from assay_engine.rules.conditions import is_within
 from assay_engine.rules.generate import Values
@@ -46,11 +47,6 @@ class Answers:
     by_range: tuple[Evaluation | None, ...]
     by_variant: dict[str, Evaluation]
     without_unit: Evaluation | None
-
-
-def assignment_key(experiment: str, version: int) -> str:
-    """Under which name a sticky assignment is remembered."""
-    return f"{experiment}#{version}"
 
 
 def compile_split(split: Split, answers: Answers, layer: Layer | None, holdouts: Sequence[Holdout]) -> Decide:
@@ -97,14 +93,14 @@ def _ungated_xd(split: Split, answers: Answers, missing: Evaluation | None, othe
     by_range = (*answers.by_range, None)
     # (hash * total) >> 32 < end exactly when hash < ceil(end * 2^32 / total), which spares the product.
     ends = [-(-(int(each.high) << 32) // split.bucketing.total) for each in split.ranges]
-    find, murmur = bisect_right, mmh3.hash
+    find, murmur = bisect_right, mmh3.mmh3_32_uintdigest
 
     def decide(values: Values, now: datetime) -> Outcome:
         unit = values.get(name)
         if unit.__class__ is not str or not unit:
             return otherwise(values, now)
         try:
-            return by_range[find(ends, murmur("xd" + (prefix + unit)[-XD_LENGTH:], 0, False))]
+            return by_range[find(ends, murmur(("xd" + (prefix + unit)[-XD_LENGTH:]).encode()))]
         except UnicodeEncodeError:
             return missing
 

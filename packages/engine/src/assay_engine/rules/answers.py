@@ -1,0 +1,73 @@
+"""The answers a flag can give, made the same way for the compiled walk and for its explanation."""
+
+from assay_engine.context import TARGETING_KEY
+from assay_engine.model import Flag, MissingUnit, Rule, Split
+from assay_engine.results import ErrorCode, Evaluation, Reason
+from assay_engine.values import JsonValue
+
+
+class UnknownReference(ValueError):
+    """A ruleset names a flag, variant, segment or layer it lacks, or one that leads back to itself."""
+
+
+def assignment_key(experiment: str, version: int) -> str:
+    """Under which name a sticky assignment is remembered."""
+    return f"{experiment}#{version}"
+
+
+def served(
+    flag: Flag, variant: str | None, reason: Reason, *, rule: Rule | None = None, split: Split | None = None
+) -> Evaluation:
+    """A variant of the flag; without one, the application's own default.
+
+    Raises:
+        UnknownReference: The flag has no such variant.
+    """
+    experiment = split.experiment if split else None
+    sticky = split.sticky if split else None
+    return Evaluation(
+        flag_key=flag.key,
+        type=flag.type,
+        value=None if variant is None else _value(flag, variant),
+        variant=variant,
+        reason=reason,
+        rule_id=rule.id if rule else None,
+        experiment=experiment,
+        is_exposure=experiment is not None,
+        assignment=assignment_key(experiment, sticky.version) if experiment and sticky else None,
+    )
+
+
+def _value(flag: Flag, name: str) -> JsonValue:
+    for variant in flag.variants:
+        if variant.name == name:
+            return variant.value
+    raise UnknownReference(f"flag {flag.key!r} has no variant {name!r}")
+
+
+def unserved_logic(flag: Flag) -> Evaluation:
+    """The answer when a JsonLogic result names no variant."""
+    return _failed(flag, ErrorCode.GENERAL, f"the JsonLogic of flag {flag.key!r} names none of its variants")
+
+
+def without_unit(flag: Flag, split: Split, rule: Rule | None) -> Evaluation | None:
+    """The split's answer to a context that lacks its unit; None lets the walk go on."""
+    if split.missing_unit is MissingUnit.FIRST:
+        first = next((each.variant for each in split.ranges if each.variant is not None), None)
+        return served(flag, first, Reason.SPLIT, rule=rule)
+    if split.missing_unit is MissingUnit.STANDARD and split.bucketing.unit == (TARGETING_KEY,):
+        message = f"a split of flag {flag.key!r} needs a targeting key"
+        return _failed(flag, ErrorCode.TARGETING_KEY_MISSING, message)
+    return None
+
+
+def _failed(flag: Flag, code: ErrorCode, message: str) -> Evaluation:
+    return Evaluation(
+        flag_key=flag.key,
+        type=flag.type,
+        value=None,
+        variant=None,
+        reason=Reason.ERROR,
+        error_code=code,
+        error_message=message,
+    )
