@@ -83,7 +83,7 @@ def murmur3_32(text: str, seed: int = 0) -> int:
     """MurmurHash3 (x86, 32 bits, unsigned) of a text's UTF-8.
 
     Raises:
-        UnicodeEncodeError: The text holds a lone surrogate. (`mmh3` given such a text itself ends the process.)
+        UnicodeEncodeError: The text holds a lone surrogate; given the text itself, `mmh3` ends the process.
     """
     return mmh3.mmh3_32_uintdigest(text.encode(), seed)
 

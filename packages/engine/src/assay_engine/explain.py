@@ -1,6 +1,6 @@
 """The same walk as an evaluation, narrated: why this context gets this variant.
 
-It reads the model, not the compiled functions, and gives its own answer: a property test holds that they agree.
+It reads the model, not the compiled functions, and gives its own answer; a property test holds them equal.
 """
 
 from collections.abc import Iterator, Sequence

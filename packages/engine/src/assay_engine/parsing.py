@@ -103,6 +103,7 @@ _BUCKETING = frozenset({"bucketer", "salt", "unit", "total"})
 _SPLIT = _BUCKETING | {"ranges", "experiment", "layer", "sticky", "missing_unit"}
 _RANGE = frozenset({"low", "high", "bounds"})
 _SPLIT_RANGE = _RANGE | {"variant"}
+_FRACTIONAL = frozenset({BucketerName.FLAGD_1, BucketerName.FLAGD_2, BucketerName.FLAGD_3})
 _SLICE = frozenset({"experiment", "low", "high"})
 
 
@@ -260,10 +261,10 @@ def _prerequisite(document: object) -> Prerequisite:
 
 def _jsonlogic(document: JsonObject, _: int = 0) -> JsonLogic:
     fields = read_object(document, frozenset({"jsonlogic", "fractional"}))
-    return JsonLogic(
-        read_at("jsonlogic", read_frozen, fields["jsonlogic"]),
-        read_choice(fields, "fractional", BucketerName, BucketerName.FLAGD_3),
-    )
+    generation = read_choice(fields, "fractional", BucketerName, BucketerName.FLAGD_3)
+    if generation not in _FRACTIONAL:
+        raise DatafileError(f"'{generation}' is none of {', '.join(sorted(_FRACTIONAL))}", ("fractional",))
+    return JsonLogic(read_at("jsonlogic", read_frozen, fields["jsonlogic"]), generation)
 
 
 _CONDITIONS: Mapping[str, Callable[[JsonObject, int], Condition]] = {
@@ -389,4 +390,6 @@ def _metadata(fields: JsonObject) -> Mapping[str, Scalar]:
         raise DatafileError(
             f"an object of at most {MOST_PARTS} entries is needed, not {shown(value)}", ("metadata",)
         )
-    return {name: read_at(name, read_scalar, item) for name, item in value.items()}
+    return {
+        read_at("metadata", read_name, name): read_at(name, read_scalar, item) for name, item in value.items()
+    }

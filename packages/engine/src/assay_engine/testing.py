@@ -1,4 +1,4 @@
-"""Random rulesets and contexts for property tests of whoever evaluates them: valid, varied and often edge cases."""
+"""Random rulesets and contexts for property tests: valid, varied, and often at the edge."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -70,7 +70,8 @@ _STRANGE: tuple[AttributeValue, ...] = (
     "x" * 600,
 )
 _ATTRIBUTES = ("plan", "age", "email", "tags", "address", TARGETING_KEY)
-_PATHS = tuple((name,) for name in _ATTRIBUTES) + (
+_PATHS = (
+    *((name,) for name in _ATTRIBUTES),
     ("address", "city"),
     ("address", "deep", "er"),
     ("plan", "x"),
@@ -131,7 +132,7 @@ def _attribute(rng: Random) -> AttributeValue:
 
 @dataclass(frozen=True, slots=True)
 class _Maker:
-    """Draws the parts of one ruleset; flags and segments refer to earlier ones only, so that no cycle arises."""
+    """Draws the parts of one ruleset; each refers only to earlier ones, so that no cycle arises."""
 
     rng: Random
 
@@ -296,7 +297,7 @@ class _Maker:
             missing=self.rng.choice([Missing.UNKNOWN, Missing.UNKNOWN, Missing.FAILS, Missing.HOLDS]),
         )
 
-    def _operands(self, operator: Operator) -> tuple[Scalar, ...]:
+    def _operands(self, operator: Operator) -> tuple[Scalar, ...]:  # noqa: PLR0911 — one for each kind
         match operator:
             case Operator.PRESENT | Operator.ABSENT:
                 return ()

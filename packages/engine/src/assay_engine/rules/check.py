@@ -15,7 +15,6 @@ from assay_engine.fields import DatafileError
 from assay_engine.model import (
     AllOf,
     AnyOf,
-    BucketerName,
     Bucketing,
     Clause,
     Condition,
@@ -44,8 +43,6 @@ from assay_engine.writing import ruleset_to_json
 
 DEEPEST_CHAIN = 10
 MOST_EFFORT = 1_000
-
-_FRACTIONAL = {BucketerName.FLAGD_1, BucketerName.FLAGD_2, BucketerName.FLAGD_3}
 
 
 class Severity(StrEnum):
@@ -323,8 +320,6 @@ def _clause(where: str, clause: Clause) -> Iterator[Problem]:
 
 
 def _logic(where: str, logic: JsonLogic) -> Iterator[Problem]:
-    if logic.fractional not in _FRACTIONAL:
-        yield Problem(where, f"'{logic.fractional}' is no generation of flagd's fractional")
     try:
         compile_logic(logic, "")
     except UnknownLogic as error:
