@@ -75,7 +75,10 @@ def assay_up(log: Path) -> Generator[str]:
             yield wait_for_url(log, process)
         finally:
             process.send_signal(signal.SIGTERM)
-            assert process.wait(timeout=30) == 0
+            ended = process.wait(timeout=30)
+            # Shown by pytest when something failed.
+            sys.stderr.write(log.read_text(encoding="utf-8"))
+        assert ended == 0
 
 
 def wait_for_url(log: Path, process: subprocess.Popen[bytes]) -> str:

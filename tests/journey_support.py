@@ -1,0 +1,223 @@
+"""A real Assay in a process of its own, and the players of a real experiment."""
+
+import asyncio
+import csv
+import json
+import math
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from assay.cli.client import connected
+
+CONTROL, TREATMENT = "gate_30", "gate_40"
+COLUMNS = ("userid", "version", "sum_gamerounds", "retention_1", "retention_7")
+METRICS: dict[str, dict[str, Any]] = {
+    "retention_1": {"kind": "proportion", "event": "returned_1"},
+    "retention_7": {"kind": "proportion", "event": "returned_7"},
+    "sum_gamerounds": {"kind": "mean", "event": "rounds"},
+    "sum_gamerounds_capped": {"kind": "mean", "event": "rounds", "cap_quantile": 0.999},
+}
+START_WITHIN_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class RunningAssay:
+    """An `assay up` in a process group of its own."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+
+    def kill(self) -> None:
+        """Ends the process as a power cut would; its PostgreSQL lives on until somebody finds it."""
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> int:
+        """Asks it to end and waits; the exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout=60)
+
+
+@contextmanager
+def data_folder() -> Generator[Path, None, None]:
+    """A folder that the embedded database's user can reach, which pytest's own are not for root."""
+    with tempfile.TemporaryDirectory(prefix="assay-journey-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder) / "data"
+
+
+@contextmanager
+def running_assay(data: Path, *, port: int = 0) -> Generator[RunningAssay, None, None]:
+    """An Assay that answers, ended with the block."""
+    assay = start_assay(data, port=port)
+    try:
+        yield assay
+    finally:
+        if assay.process.poll() is None:
+            assay.stop()
+
+
+def start_assay(data: Path, *, port: int = 0) -> RunningAssay:
+    """Starts `assay up` and waits until it answers."""
+    log = data.parent / f"assay-{time.monotonic_ns()}.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "assay", "up", "--data", str(data), "--port", str(port)],
+            stderr=output,
+            env=own_environment() | {"COLUMNS": "400", "ASSAY_LOG_LEVEL": "warning"},
+            cwd=data.parent,
+        )
+    return RunningAssay(_announced_url(process, log), process)
+
+
+def own_environment() -> dict[str, str]:
+    """The environment without settings of whoever runs the tests."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("ASSAY_")}
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def players(rows: int, *, seed: int = 1) -> list[list[str]]:
+    """Rows shaped like the real file, for machines that do not have it."""
+    rng = np.random.default_rng(seed)
+    arms = rng.integers(0, 2, rows)
+    rounds = rng.negative_binomial(1, 0.02, rows)
+    return [
+        [
+            str(number),
+            (CONTROL, TREATMENT)[arms[number]],
+            str(rounds[number]),
+            str(bool(rng.random() < 0.45)).upper(),
+            str(bool(rng.random() < 0.19)).upper(),
+        ]
+        for number in range(rows)
+    ]
+
+
+def write_players(path: Path, rows: Sequence[Sequence[str]]) -> Path:
+    """The rows as a CSV file."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([COLUMNS, *rows])
+    return path
+
+
+def events_of(path: Path) -> Iterator[dict[str, Any]]:
+    """The file as an application would have sent it: an exposure per player, then what the player did."""
+    with path.open(newline="", encoding="utf-8") as file:
+        for player in csv.DictReader(file):
+            unit = player["userid"]
+            yield {
+                "kind": "exposure", "id": f"{unit}:e", "experiment": "gate", "variant": player["version"],
+                "unit": unit, "at": "2026-01-01T00:00:00Z",
+            }  # fmt: skip
+            yield _did(unit, "rounds", value=float(player["sum_gamerounds"]))
+            for day in ("1", "7"):
+                if player[f"retention_{day}"] == "TRUE":
+                    yield _did(unit, f"returned_{day}", value=None)
+
+
+def analyze_file(path: Path) -> dict[str, Any]:
+    """What `assay analyze` prints about the file."""
+    command = [sys.executable, "-m", "assay", "analyze", str(path), "--format", "json"]
+    question = ["--unit", "userid", "--variant", "version", "--control", CONTROL]
+    metrics = [part for metric in COLUMNS[2:] for part in ("--metric", metric)]
+    caps = ["--cap", "sum_gamerounds=0.999"]
+    done = subprocess.run([*command, *question, *metrics, *caps], capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
+
+
+def register(url: str) -> None:
+    """Defines the metrics and the experiment of the file."""
+    asyncio.run(_register(url))
+
+
+def send(url: str, path: Path) -> None:
+    """Streams the file's events."""
+    asyncio.run(_send(url, path))
+
+
+def results(url: str) -> dict[str, Any]:
+    """Begins an analysis, waits, and reads the document."""
+    return asyncio.run(_results(url))
+
+
+def figures(document: dict[str, Any]) -> dict[str, float]:
+    """Every figure of a document by its path, metrics by key whatever their order; NaN for what is undefined."""
+    named = {**document, "metrics": {metric["metric"]: metric for metric in document["metrics"]}}
+    return {path: value for path, value in _numbers("", named) if "version" not in path}
+
+
+def _numbers(path: str, part: object) -> Iterator[tuple[str, float]]:
+    match part:
+        case dict():
+            for name, value in part.items():
+                yield from _numbers(f"{path}/{name}", value)
+        case list():
+            for number, value in enumerate(part):
+                yield from _numbers(f"{path}/{number}", value)
+        case bool() | str():
+            return
+        case None:
+            yield path, math.nan
+        case int() | float():
+            yield path, part
+        case _:
+            raise TypeError(type(part))
+
+
+def _did(unit: str, name: str, *, value: float | None) -> dict[str, Any]:
+    return {
+        "kind": "event", "id": f"{unit}:{name}", "name": name, "unit": unit, "value": value,
+        "at": "2026-01-02T00:00:00Z",
+    }  # fmt: skip
+
+
+def _announced_url(process: subprocess.Popen[bytes], log: Path) -> str:
+    deadline = time.monotonic() + START_WITHIN_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        if found := re.search(r"answers at (http://\S+)", log.read_text(encoding="utf-8")):
+            return found[1]
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    raise AssertionError("Assay did not start:\n" + log.read_text(encoding="utf-8"))
+
+
+async def _register(url: str) -> None:
+    async with connected(url) as client:
+        for key, definition in METRICS.items():
+            body = {"key": key, "name": key, "definition": definition}
+            await client.post("/api/v1/projects/default/metrics", body)
+        experiment = {
+            "key": "gate", "name": "Gate", "arms": [{"key": CONTROL}, {"key": TREATMENT}],
+            "control": CONTROL, "metrics": list(METRICS),
+        }  # fmt: skip
+        await client.post("/api/v1/projects/default/experiments", experiment)
+
+
+async def _send(url: str, path: Path) -> None:
+    async with connected(url) as client:
+        await client.send(events_of(path))
+
+
+async def _results(url: str) -> dict[str, Any]:
+    async with connected(url) as client:
+        answer = await client.results("default", "gate", progress=lambda _share, _note: None)
+    return answer["document"]
