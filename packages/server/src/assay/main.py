@@ -13,6 +13,7 @@ from assay.api import description, health, problems, v1
 from assay.core.config import Settings
 from assay.core.database import Database
 from assay.core.security import BodyLimit, SecurityHeaders
+from assay.core.sub_path import SubPath
 from assay.core.telemetry import RequestLog, Telemetry
 from assay.web.router import mount as mount_pages
 
@@ -40,12 +41,12 @@ def build_app(settings: Settings, open_database: OpenDatabase) -> FastAPI:
         title="Assay",
         version=__version__,
         description="Feature flags, experiments, and statistics one can trust.",
-        root_path=settings.root_path,
         # FastAPI's own pages load their scripts from a CDN; `assay.web` serves ours.
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
         middleware=[
+            Middleware(SubPath, root_path=settings.root_path),
             Middleware(CorrelationIdMiddleware, header_name="X-Request-ID"),
             Middleware(RequestLog, telemetry=telemetry),
             Middleware(SecurityHeaders),

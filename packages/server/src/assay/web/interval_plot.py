@@ -24,7 +24,9 @@ MOST_TICKS = 6
 AIR = 0.06
 # An interval far wider than its neighbours would squeeze them to dots; it ends in an arrow instead.
 LONGEST_BY_MEDIAN = 6.0
-SPAN_OF_NOTHING = 0.01
+# Intervals of hardly any width need a scale all the same; lifts finer than this are noise of floating point.
+SMALLEST_SPAN = 1e-6
+AIR_AROUND_NOTHING = 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +162,7 @@ class _Axis:
         reach = _longest_reach(lines)
         places = [max(-reach, min(reach, place)) for line in lines for place in _places(line)]
         low, high = min(0.0, *places), max(0.0, *places)
-        air = AIR * (high - low or SPAN_OF_NOTHING)
+        air = AIR * (high - low) if high - low > SMALLEST_SPAN else AIR_AROUND_NOTHING
         return cls(low - air, high + air)
 
     def x(self, lift: float) -> float:

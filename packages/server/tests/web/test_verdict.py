@@ -1,0 +1,95 @@
+"""A verdict says what its interval says."""
+
+from typing import Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assay.analysis.document import Estimate
+from assay.web.figures import PLAIN, POINTS, Scale
+from assay.web.verdict import Tone, Verdict, disagreement, verdict
+
+from .factories import an_estimate, undefined
+
+ends = st.floats(-1e6, 1e6)
+
+
+def judged(
+    difference: Estimate, direction: Literal["increase", "decrease"] = "increase", scale: Scale = PLAIN
+) -> Verdict:
+    return verdict(difference, arm="New", control="Old", direction=direction, scale=scale)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "direction", "tone"),
+    [
+        (0.5, 1.5, "increase", Tone.BETTER),
+        (0.5, 1.5, "decrease", Tone.WORSE),
+        (-1.5, -0.5, "increase", Tone.WORSE),
+        (-1.5, -0.5, "decrease", Tone.BETTER),
+        (-0.5, 0.5, "increase", Tone.OPEN),
+        (0.0, 1.0, "increase", Tone.OPEN),
+        (-1.0, 0.0, "decrease", Tone.OPEN),
+        (None, 1.0, "increase", Tone.OPEN),
+        (0.5, None, "increase", Tone.BETTER),
+    ],
+)
+def test_the_interval_and_the_wanted_direction_decide(
+    low: float | None, high: float | None, direction: Literal["increase", "decrease"], tone: Tone
+) -> None:
+    assert judged(an_estimate(low, high), direction).tone is tone
+
+
+@given(ends, ends)
+def test_a_finding_is_settled_exactly_when_the_interval_excludes_zero(first: float, second: float) -> None:
+    low, high = min(first, second), max(first, second)
+
+    tone = judged(an_estimate(low, high)).tone
+
+    assert (tone in {Tone.BETTER, Tone.WORSE}) == (not low <= 0 <= high)
+
+
+@given(ends, ends)
+def test_the_other_direction_turns_better_into_worse(first: float, second: float) -> None:
+    difference = an_estimate(min(first, second), max(first, second))
+    mirrored = {Tone.BETTER: Tone.WORSE, Tone.WORSE: Tone.BETTER, Tone.OPEN: Tone.OPEN}
+
+    assert judged(difference, "decrease").tone is mirrored[judged(difference, "increase").tone]
+
+
+def test_a_settled_sentence_gives_the_size_and_its_range_nearest_first() -> None:
+    assert judged(an_estimate(-0.01328, -0.00312), scale=POINTS).sentence == (
+        "The interval excludes 0: New is lower by 0.820 percentage points (0.312 to 1.328), "
+        "and lower is worse here."
+    )
+
+
+def test_an_open_sentence_says_what_remains_possible() -> None:
+    assert judged(an_estimate(-0.0125, 0.0005), scale=POINTS).sentence == (
+        "The interval includes 0: the data do not tell New from Old. "
+        "Anything from −1.250 pp to +0.050 pp fits them."
+    )
+
+
+def test_an_undefined_difference_says_why() -> None:
+    found = judged(undefined("a variant has no units"))
+
+    assert (found.tone, found.sentence) == (
+        Tone.UNKNOWN,
+        "Cannot be computed, because a variant has no units.",
+    )
+
+
+def test_an_end_that_excludes_zero_by_a_hair_is_not_written_as_zero() -> None:
+    assert "(1e−07 to 2.000)" in judged(an_estimate(1e-7, 2.0)).sentence
+
+
+def test_a_lift_that_disagrees_about_zero_is_pointed_out() -> None:
+    assert "includes 0" in str(disagreement(an_estimate(0.1, 1.0), an_estimate(-0.1, 1.0)))
+    assert "excludes 0" in str(disagreement(an_estimate(-0.1, 1.0), an_estimate(0.1, 1.0)))
+
+
+def test_a_lift_that_agrees_or_is_undefined_needs_no_word() -> None:
+    assert disagreement(an_estimate(0.1, 1.0), an_estimate(0.01, 0.1)) is None
+    assert disagreement(an_estimate(0.1, 1.0), undefined()) is None
