@@ -13,6 +13,7 @@ import re
 import secrets
 import shutil
 import subprocess
+import sys
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
@@ -196,8 +197,14 @@ def _run_initdb(folder: Path, installation: Installation, account: Account) -> N
 
 
 def _sync(folder: Path, installation: Installation, account: Account) -> None:
-    # Once for both steps before it.
-    command = [str(installation.program("initdb")), f"--pgdata={folder}", "--sync-only"]
+    # Once for both steps before. On a busy disk a thousand calls of fsync took 3.3 s, one of syncfs 0.05 s.
+    method = "syncfs" if sys.platform == "linux" else "fsync"
+    command = [
+        str(installation.program("initdb")),
+        f"--pgdata={folder}",
+        "--sync-only",
+        f"--sync-method={method}",
+    ]
     _run(command, "", account, f"PostgreSQL's initdb could not write {folder.parent} to the disk")
 
 
