@@ -211,3 +211,9 @@ def test_means_and_co_moments_must_fit() -> None:
 def test_raw_rows_must_be_a_matrix() -> None:
     with pytest.raises(ValueError, match=r"shape \(n_units, k\)"):
         JointMoments.from_values([1.0, 2.0])
+
+
+def test_squares_that_underflow_in_a_sum_are_said_to_be_unusable() -> None:
+    moments = Moments.from_shifted_sums(n=2, shift=0.0, total=1e-196, total_squares=0.0)
+
+    assert moments.defects == Reason.NOT_FINITE.code

@@ -125,6 +125,8 @@ class Moments:
             mean = pilot + offset
             m2 = second - first * offset
             # Rounding of the sums must itself be too small to hide a variance.
+            # Squares that are 0 beside a sum that is not have underflowed.
+            m2 = np.where((second == 0) & (first != 0), np.nan, m2)
             constant = np.abs(m2) + _EPS * second <= count * (2 * _EPS * mean) ** 2
             m2 = np.where(
                 (count == 0) | constant, 0.0, _resolved(m2, second, exact=_is_exact(first, second))

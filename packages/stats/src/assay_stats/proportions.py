@@ -14,6 +14,7 @@ from assay_stats.tails import Alternative, critical_value, tail
 from assay_stats.undefined import Bools, Codes, Floats, Reason, blank, first_reason, merge_reasons
 
 _NORMAL = as_floats(np.inf)
+_INDISTINGUISHABLE = 1e-15
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -104,7 +105,8 @@ def two_proportions(
         gap = table.gap
         standard_error = np.sqrt(_score_variance(table, against))
         distance = gap - against
-        statistic = np.where((standard_error == 0) & (distance == 0), 0.0, distance / standard_error)[()]
+        at_limit = (standard_error == 0) & (np.abs(distance) < _INDISTINGUISHABLE)
+        statistic = np.where(at_limit, 0.0, distance / standard_error)[()]
         critical = critical_value(coverage, _NORMAL, alternative)
         one = np.ones_like(gap)
         lower = -one if alternative is Alternative.LESS else _score_end(table, critical, low=True)
