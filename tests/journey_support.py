@@ -16,9 +16,10 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
+
 from assay.cli.client import connected
 
 CONTROL, TREATMENT = "gate_30", "gate_40"
@@ -159,27 +160,22 @@ def results(url: str) -> dict[str, Any]:
 
 
 def figures(document: dict[str, Any]) -> dict[str, float]:
-    """Every figure of a document by its path, metrics by key whatever their order; NaN for what is undefined."""
+    """Every figure of a document by its path, metrics by key; NaN for what is undefined."""
     named = {**document, "metrics": {metric["metric"]: metric for metric in document["metrics"]}}
     return {path: value for path, value in _numbers("", named) if "version" not in path}
 
 
-def _numbers(path: str, part: object) -> Iterator[tuple[str, float]]:
-    match part:
-        case dict():
-            for name, value in part.items():
-                yield from _numbers(f"{path}/{name}", value)
-        case list():
-            for number, value in enumerate(part):
-                yield from _numbers(f"{path}/{number}", value)
-        case bool() | str():
-            return
-        case None:
-            yield path, math.nan
-        case int() | float():
-            yield path, part
-        case _:
-            raise TypeError(type(part))
+def _numbers(path: str, part: Any) -> Iterator[tuple[str, float]]:
+    for name, value in _parts(part):
+        yield from _numbers(f"{path}/{name}", value)
+    if part is None or (isinstance(part, int | float) and not isinstance(part, bool)):
+        yield path, math.nan if part is None else float(part)
+
+
+def _parts(part: Any) -> list[tuple[Any, Any]]:
+    if isinstance(part, dict):
+        return list(cast("dict[str, Any]", part).items())
+    return list(enumerate(cast("list[Any]", part))) if isinstance(part, list) else []
 
 
 def _did(unit: str, name: str, *, value: float | None) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Kill -9 of sender, server and database in the middle of a stream: every digit as if nothing had happened."""
+"""Kill -9 of sender, server and database in the middle of a stream changes no digit."""
 
 import os
 import random
@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+
 from journey_support import (
     RunningAssay,
     analyze_file,

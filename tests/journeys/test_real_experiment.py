@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from journey_support import (
     analyze_file,
     data_folder,

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -101,7 +101,7 @@ def plain_environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 
 @asynccontextmanager
-async def serving(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
+async def serving(app: FastAPI) -> AsyncGenerator[httpx2.AsyncClient]:
     """A client of an app that has started."""
     async with app.router.lifespan_context(app) as state:
         transport = httpx2.ASGITransport(_with_state(app, state), raise_app_exceptions=False)
@@ -118,6 +118,6 @@ def _with_state(app: FastAPI, state: Mapping[str, Any] | None) -> ASGIApp:
 
 
 @asynccontextmanager
-async def borrowed(database: Database) -> AsyncIterator[Database]:
+async def borrowed(database: Database) -> AsyncGenerator[Database]:
     """The database, opened and closed by somebody else."""
     yield database

@@ -1,6 +1,6 @@
 """The application: built from settings and a database; nothing happens on import."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TypedDict
 
@@ -33,7 +33,7 @@ def build_app(settings: Settings, open_database: OpenDatabase) -> FastAPI:
     telemetry = Telemetry()
 
     @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[State]:
+    async def lifespan(_app: FastAPI) -> AsyncGenerator[State]:
         async with open_database() as database:
             yield State(settings=settings, database=database, telemetry=telemetry)
 

@@ -1,7 +1,7 @@
 """The background worker: every domain's tasks, in this process or in one of its own."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 
 from assay.analysis.handlers import handlers as analysis_handlers
@@ -16,7 +16,7 @@ def all_handlers(settings: Settings, database: Database, url: str) -> Mapping[st
 
 
 @asynccontextmanager
-async def working(settings: Settings, database: Database, url: str) -> AsyncIterator[asyncio.Task[None]]:
+async def working(settings: Settings, database: Database, url: str) -> AsyncGenerator[asyncio.Task[None]]:
     """A worker for all tasks until the block ends."""
     async with running_worker(settings, database, url, all_handlers(settings, database, url)) as worker:
         yield worker

@@ -1,6 +1,6 @@
 """Results over HTTP: begin, poll, result; the digits of a small experiment counted by hand."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -26,7 +26,7 @@ async def committing(settings: Settings, committing_database: Database) -> Async
 
 
 @asynccontextmanager
-async def a_project(client: httpx2.AsyncClient, key: str) -> AsyncIterator[str]:
+async def a_project(client: httpx2.AsyncClient, key: str) -> AsyncGenerator[str]:
     await client.post("/api/v1/projects", json={"key": key, "name": key})
     yield f"/api/v1/projects/{key}"
 

@@ -1,5 +1,7 @@
 """The API's description is complete; what the API answers is held against it by the schema journey."""
 
+import json
+import re
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
@@ -46,12 +48,5 @@ def test_every_list_endpoint_pages(document: dict[str, Any]) -> None:
         assert {"cursor", "limit"} <= names, path
 
 
-def _references(part: object) -> list[str]:
-    match part:
-        case dict():
-            own = [part["$ref"]] if isinstance(part.get("$ref"), str) else []
-            return own + [found for value in part.values() for found in _references(value)]
-        case list():
-            return [found for value in part for found in _references(value)]
-        case _:
-            return []
+def _references(part: Any) -> list[str]:
+    return re.findall(r'"\$ref": "([^"]+)"', json.dumps(part))

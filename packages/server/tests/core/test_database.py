@@ -38,6 +38,12 @@ async def _drop(database: Database, name: str) -> None:
         await tx.execute(text(f"DROP TABLE IF EXISTS {name}"))
 
 
+async def _create_and_fail(database: Database) -> None:
+    async with database.writing() as tx:
+        await tx.execute(text("CREATE TABLE half (id int)"))
+        raise ZeroDivisionError
+
+
 async def test_a_reading_session_cannot_write(committing_database: Database) -> None:
     with pytest.raises(DBAPIError, match="read-only transaction"):
         async with committing_database.reading() as tx:
@@ -46,9 +52,7 @@ async def test_a_reading_session_cannot_write(committing_database: Database) -> 
 
 async def test_a_block_that_fails_leaves_no_trace(committing_database: Database) -> None:
     with pytest.raises(ZeroDivisionError):
-        async with committing_database.writing() as tx:
-            await tx.execute(text("CREATE TABLE half (id int)"))
-            raise ZeroDivisionError
+        await _create_and_fail(committing_database)
 
     async with committing_database.reading() as tx:
         assert await tx.scalar(text("SELECT to_regclass('half')")) is None

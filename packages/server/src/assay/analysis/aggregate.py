@@ -28,7 +28,7 @@ class Collected:
 
 
 def collect(table: Table, metrics: Sequence[MetricPlan]) -> Collected:
-    """Moments of every metric in every arm of a unit table; a unit without a value is left out and counted."""
+    """Moments of every metric in every arm; a unit without a value is left out and counted."""
     columns = sorted({column for metric in metrics for column in metric.columns})
     floats = table.select(ARM, **{column: table[column].cast("float64") for column in columns})
     shifts = _pilot_shifts(floats, columns)

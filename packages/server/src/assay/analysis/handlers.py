@@ -1,14 +1,12 @@
 """The background work of this domain."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio.to_thread
-import pyarrow as pa
 
 from assay.analysis import service
 from assay.analysis.document import Document
-from assay.analysis.experiment import analyze_events, plan_of
 from assay.core.config import Settings
 from assay.core.database import Database
 from assay.events import service as events
@@ -19,6 +17,9 @@ from assay.metrics import service as metrics
 from assay.metrics.definition import quantities
 from assay.metrics.schemas import MetricOut
 from assay.projects import service as projects
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 def handlers(settings: Settings, database: Database, url: str) -> Mapping[str, Handler]:
@@ -49,5 +50,8 @@ def _event_names(measured: list[MetricOut]) -> list[str]:
     return sorted({quantity.event for metric in measured for quantity in quantities(metric.definition)})
 
 
-def _analyze(experiment: ExperimentOut, measured: list[MetricOut], table: pa.Table) -> Document:
+def _analyze(experiment: ExperimentOut, measured: list[MetricOut], table: "pa.Table") -> Document:
+    # The engine and its statistics are loaded by the first analysis, not by every start.
+    from assay.analysis.experiment import analyze_events, plan_of  # noqa: PLC0415
+
     return analyze_events(table, plan_of(experiment, measured), measured)

@@ -123,7 +123,7 @@ def analyze(
 
       assay analyze data.csv --unit userid --variant version --control gate_30 -m retention_7
 
-      assay analyze data.parquet --unit id --variant arm --control A --ratio basket=revenue/orders --format json
+      assay analyze data.parquet --unit id --variant arm --control A --ratio basket=revenue/orders
     """
     from assay.cli.commands import analyze as command
 

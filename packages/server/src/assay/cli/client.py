@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from itertools import islice
@@ -118,7 +118,7 @@ class _TryAgain(ServerProblem):
 
 
 @asynccontextmanager
-async def connected(url: str) -> AsyncIterator[Client]:
+async def connected(url: str) -> AsyncGenerator[Client]:
     """A client of the Assay at `url` until the block ends."""
     async with httpx2.AsyncClient(base_url=url, timeout=30.0, trust_env=False) as http:
         yield Client(http)

@@ -41,7 +41,10 @@ def _warnings(document: Document) -> list[Text]:
         (excluded.in_several_arms, "units were seen in several arms and are left out"),
         (excluded.without_unit, "rows name no unit and are left out"),
         (excluded.without_arm, "rows name no arm and are left out"),
-        *((count, f"units are in arm {arm!r}, which is not one of the experiment's") for arm, count in excluded.unknown_arms.items()),
+        *(
+            (count, f"units are in arm {arm!r}, which is not one of the experiment's")
+            for arm, count in excluded.unknown_arms.items()
+        ),
     ]  # fmt: skip
     return [Text(split, style), *(Text(f"{count:,} {words}", "yellow") for count, words in notes if count)]
 

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import signal
 import socket
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncGenerator, Generator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
@@ -46,7 +46,7 @@ class Serving:
 
 
 @asynccontextmanager
-async def serving(settings: Settings) -> AsyncIterator[Serving]:
+async def serving(settings: Settings) -> AsyncGenerator[Serving]:
     """Assay, answering, until the block ends.
 
     Raises:
@@ -67,7 +67,7 @@ async def serving(settings: Settings) -> AsyncIterator[Serving]:
 
 
 @asynccontextmanager
-async def _database_url(settings: Settings, url: str) -> AsyncIterator[str]:
+async def _database_url(settings: Settings, url: str) -> AsyncGenerator[str]:
     if settings.database_url is not None:
         yield settings.database_url.get_secret_value()
         return
@@ -87,7 +87,7 @@ async def _prepare(settings: Settings, database_url: str) -> None:
 
 def _server(settings: Settings, database_url: str) -> uvicorn.Server:
     @asynccontextmanager
-    async def resources() -> AsyncIterator[Database]:
+    async def resources() -> AsyncGenerator[Database]:
         database = open_database(settings, database_url)
         async with AsyncExitStack() as stack:
             stack.push_async_callback(database.close)

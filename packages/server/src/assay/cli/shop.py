@@ -1,5 +1,6 @@
 """A simulated shop whose true effects are known, to see what an analysis makes of them."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -122,7 +123,7 @@ def _visit(unit: str, name: str, at: datetime, rng: np.random.Generator) -> Iter
     }  # fmt: skip
     orders = (1 + rng.poisson(arm.further_orders)) if rng.random() < arm.buys else 0
     # The mean of a log-normal is exp(mu + sigma² / 2).
-    mu = np.log(arm.basket) - BASKET_SIGMA**2 / 2
+    mu = math.log(arm.basket) - BASKET_SIGMA**2 / 2
     for order in range(orders):
         yield _event(unit, "order", order, at, value=round(float(rng.lognormal(mu, BASKET_SIGMA)), 4))
     for ticket in range(rng.poisson(arm.tickets)):

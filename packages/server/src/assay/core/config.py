@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, SecretStr, ValidationError
+from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -31,49 +32,59 @@ class Settings(BaseSettings):
         env_prefix="ASSAY_", env_file=".env", toml_file="assay.toml", extra="ignore", frozen=True
     )
 
-    host: str = Field("127.0.0.1", description="Address the server listens on.")
-    port: int = Field(8000, ge=0, le=65535, description="Port the server listens on; 0 takes a free one.")
+    host: str = Field(default="127.0.0.1", description="Address the server listens on.")
+    port: int = Field(
+        default=8000, ge=0, le=65535, description="Port the server listens on; 0 takes a free one."
+    )
     root_path: str = Field(
-        "", pattern=r"^(/[A-Za-z0-9._~-]+)*$", description="Sub-path a proxy serves Assay under."
+        default="", pattern=r"^(/[A-Za-z0-9._~-]+)*$", description="Sub-path a proxy serves Assay under."
     )
     data_directory: Path = Field(
         default_factory=default_data_directory, description="Folder of the embedded database and all files."
     )
 
     database_url: SecretStr | None = Field(
-        None,
-        description="PostgreSQL 15 or newer, `postgresql://user:password@host/name`; unset runs the embedded one.",
+        default=None,
+        description="PostgreSQL 15 or newer, `postgresql://user:pw@host/name`; unset runs the embedded one.",
     )
     database_schema: str = Field(
-        "assay", pattern=r"^[a-z_][a-z0-9_]{0,62}$", description="Schema that holds Assay's tables."
+        default="assay", pattern=r"^[a-z_][a-z0-9_]{0,62}$", description="Schema that holds Assay's tables."
     )
-    database_pool_size: int = Field(10, ge=1, le=500, description="Connections kept open.")
+    database_pool_size: int = Field(default=10, ge=1, le=500, description="Connections kept open.")
     database_pool_max_overflow: int = Field(
-        10, ge=0, le=500, description="Connections opened beyond the pool."
+        default=10, ge=0, le=500, description="Connections opened beyond the pool."
     )
-    database_pool_timeout_seconds: float = Field(10.0, gt=0, description="Wait for a free connection.")
+    database_pool_timeout_seconds: float = Field(
+        default=10.0, gt=0, description="Wait for a free connection."
+    )
     database_pool_recycle_seconds: int = Field(
-        1800, ge=1, description="Age at which a connection is renewed."
+        default=1800, ge=1, description="Age at which a connection is renewed."
     )
 
-    worker_enabled: bool = Field(True, description="Run background work inside `assay up`.")
-    worker_concurrency: int = Field(2, ge=1, le=64, description="Tasks a worker runs at once.")
-    worker_heartbeat_seconds: float = Field(2.0, gt=0, description="How often a worker says it is alive.")
+    worker_enabled: bool = Field(default=True, description="Run background work inside `assay up`.")
+    worker_concurrency: int = Field(default=2, ge=1, le=64, description="Tasks a worker runs at once.")
+    worker_heartbeat_seconds: float = Field(
+        default=2.0, gt=0, description="How often a worker says it is alive."
+    )
     worker_stalled_seconds: float = Field(
-        10.0, gt=0, description="Silence after which a worker is taken for dead and its tasks begin again."
+        default=10.0,
+        gt=0,
+        description="Silence after which a worker is taken for dead and its tasks begin again.",
     )
     shutdown_grace_seconds: float = Field(
-        10.0, ge=0, description="Time given to requests and tasks on SIGTERM."
+        default=10.0, ge=0, description="Time given to requests and tasks on SIGTERM."
     )
 
     event_max_ahead_seconds: float = Field(
-        3600.0, ge=0, description="How far a sender's clock may run ahead before its events are refused."
+        default=3600.0,
+        ge=0,
+        description="How far a sender's clock may run ahead before its events are refused.",
     )
-    max_body_bytes: int = Field(2_097_152, ge=1024, description="Largest request body.")
+    max_body_bytes: int = Field(default=2_097_152, ge=1024, description="Largest request body.")
 
-    log_format: Literal["console", "json"] = Field("console", description="How log lines look.")
+    log_format: Literal["console", "json"] = Field(default="console", description="How log lines look.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="Least severe line kept."
+        default="info", description="Least severe line kept."
     )
 
     @classmethod
@@ -106,11 +117,11 @@ def load_settings(**overrides: object) -> Settings:
     try:
         return Settings(**{name: value for name, value in overrides.items() if value is not None})  # pyright: ignore[reportArgumentType]  # checked by Pydantic
     except ValidationError as error:
-        raise InvalidSettings("\n".join(_sentence(dict(detail)) for detail in error.errors())) from None
+        raise InvalidSettings("\n".join(_sentence(detail) for detail in error.errors())) from None
 
 
 def _require_known_names(file: Path) -> None:
-    # The settings class ignores strangers, because `.env` may hold other programs' variables; our own file may not.
+    # The class ignores strangers, because `.env` may hold other programs' variables; our own file may not.
     if not file.is_file():
         return
     try:
@@ -123,8 +134,7 @@ def _require_known_names(file: Path) -> None:
         )
 
 
-def _sentence(detail: dict[str, object]) -> str:
-    location = detail["loc"]
-    name = str(location[0]) if isinstance(location, tuple) and location else "settings"
+def _sentence(detail: ErrorDetails) -> str:
+    name = str(detail["loc"][0]) if detail["loc"] else "settings"
     shown = "" if name == "database_url" else f" ({detail['input']!r})"
     return f"setting {name}{shown}: {detail['msg']}; set ASSAY_{name.upper()} or mend assay.toml"

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Literal, NewType, TypeVar
 
@@ -41,7 +41,7 @@ class Database:
         self._bind = bind
 
     @asynccontextmanager
-    async def reading(self, *, isolation: Isolation = "READ COMMITTED") -> AsyncIterator[ReadSession]:
+    async def reading(self, *, isolation: Isolation = "READ COMMITTED") -> AsyncGenerator[ReadSession]:
         """A session in which PostgreSQL itself refuses to write."""
         async with self._session(isolation) as session:
             await session.execute(text("SET TRANSACTION READ ONLY"))
@@ -51,7 +51,7 @@ class Database:
             await session.rollback()
 
     @asynccontextmanager
-    async def writing(self, *, isolation: Isolation = "READ COMMITTED") -> AsyncIterator[WriteSession]:
+    async def writing(self, *, isolation: Isolation = "READ COMMITTED") -> AsyncGenerator[WriteSession]:
         """A session that is committed when the block ends well and rolled back when it does not."""
         async with self._session(isolation) as session:
             yield WriteSession(ReadSession(session))
@@ -74,7 +74,7 @@ class Database:
             await self._bind.dispose()
 
     @asynccontextmanager
-    async def _session(self, isolation: Isolation) -> AsyncIterator[AsyncSession]:
+    async def _session(self, isolation: Isolation) -> AsyncGenerator[AsyncSession]:
         async with AsyncSession(
             self._bind, expire_on_commit=False, join_transaction_mode="create_savepoint"
         ) as session:

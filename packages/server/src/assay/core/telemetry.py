@@ -76,5 +76,7 @@ def _route_template(scope: Scope) -> str:
     # The template, never the raw path: paths would make one time series per identifier.
     if "route" not in scope:
         return "unmatched"
-    names = {str(value): f"{{{name}}}" for name, value in scope.get("path_params", {}).items()}
-    return "/".join(names.get(segment, segment) for segment in scope["path"].split("/"))
+    parameters: dict[str, object] = scope.get("path_params", {})
+    names = {str(value): f"{{{name}}}" for name, value in parameters.items()}
+    path: str = scope["path"]
+    return "/".join(names.get(segment, segment) for segment in path.split("/"))

@@ -84,7 +84,8 @@ def _judge(event: AnyEvent | Malformed, *, latest: datetime) -> Row | Rejection:
     if event.at > latest:
         return Rejection(
             event.id,
-            f"at {event.at.isoformat()} lies in the future (accepted up to {latest.isoformat()}); set the sender's clock",
+            f"at {event.at.isoformat()} lies in the future (accepted up to {latest.isoformat()}); "
+            "set the sender's clock",
         )
     row = _row(event)
     if reason := _unstorable(row):

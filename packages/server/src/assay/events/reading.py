@@ -12,7 +12,10 @@ _SELECT = """
     SELECT kind, name, unit, at, variant, value
     FROM event
     WHERE environment_id = $1::uuid
-      AND ((kind = 'exposure' AND name = $2) OR (kind = 'event' AND name = ANY (string_to_array($3, chr(31)))))
+      AND (
+        (kind = 'exposure' AND name = $2)
+        OR (kind = 'event' AND name = ANY (string_to_array($3, chr(31))))
+      )
 """
 # ADBC binds scalars only; the unit separator cannot stand in a name that arrived as JSON text without escape.
 _SEPARATOR = "\x1f"

@@ -10,11 +10,14 @@ from assay.core.database import WriteSession
 from assay.events.ingest import Row
 
 _APPEND = text("""
-    INSERT INTO event (environment_id, event_id, kind, name, unit, at, received_at, variant, value, properties)
+    INSERT INTO event (
+        environment_id, event_id, kind, name, unit, at, received_at, variant, value, properties
+    )
     SELECT :environment_id, event_id, kind, name, unit, at, :received_at, variant, value, properties::jsonb
     FROM unnest(
         CAST(:event_ids AS text[]), CAST(:kinds AS text[]), CAST(:names AS text[]), CAST(:units AS text[]),
-        CAST(:ats AS timestamptz[]), CAST(:variants AS text[]), CAST(:values AS float8[]), CAST(:properties AS text[])
+        CAST(:ats AS timestamptz[]), CAST(:variants AS text[]), CAST(:values AS float8[]),
+        CAST(:properties AS text[])
     ) AS new (event_id, kind, name, unit, at, variant, value, properties)
     ON CONFLICT DO NOTHING
     RETURNING event_id

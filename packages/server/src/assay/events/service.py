@@ -5,16 +5,19 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
+from typing import TYPE_CHECKING
 
 import anyio.to_thread
-import pyarrow as pa
 
 from assay.core.database import WriteSession
-from assay.events import ingest, reading, repository
+from assay.events import ingest, repository
 from assay.events.ingest import Verdict
 from assay.events.schemas import BatchOut, EventVerdict
 from assay.events.wire import AnyEvent, Malformed
 from assay.projects import service as projects
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 async def accept(
@@ -46,12 +49,14 @@ async def accept(
 
 async def table(
     url: str, *, schema: str, environment_id: uuid.UUID, experiment: str, names: Sequence[str]
-) -> pa.Table:
+) -> "pa.Table":
     """The exposures of an experiment and the named metric events beside them.
 
     Returns:
         Columns `kind`, `name`, `unit`, `at`, `variant`, `value`, from one snapshot.
     """
+    from assay.events import reading  # noqa: PLC0415 — Arrow's drivers take half a second that serving never needs
+
     read = partial(
         reading.read_events,
         url,

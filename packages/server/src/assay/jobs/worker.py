@@ -3,13 +3,15 @@
 import asyncio
 import contextlib
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import procrastinate
 import structlog
+from procrastinate.exceptions import ConnectorException
+from procrastinate.jobs import DeleteJobCondition
 from procrastinate.psycopg_connector import PsycopgConnector
 
 from assay.core.clock import utc_now
@@ -47,7 +49,7 @@ Handler = Callable[[Task], Awaitable[dict[str, Any]]]
 @asynccontextmanager
 async def running_worker(
     settings: Settings, database: Database, url: str, handlers: Mapping[str, Handler]
-) -> AsyncIterator[asyncio.Task[None]]:
+) -> AsyncGenerator[asyncio.Task[None]]:
     """A worker at work until the block ends; running tasks get the grace period to finish."""
     queue = _queue(settings, url)
 
@@ -95,7 +97,7 @@ async def _outcome(task: Task, kind: str, handlers: Mapping[str, Handler]) -> di
     except AssayError as error:
         return {"state": TaskState.FAILED, "error": error.message}
     except Exception:
-        # The edge of the worker: whatever went wrong must end in the row, or the task would look alive for ever.
+        # The edge of the worker: whatever went wrong must end in the row, or the task would look alive.
         log.exception("task_failed", kind=kind, task=str(task.id))
         return {
             "state": TaskState.FAILED,
@@ -123,7 +125,7 @@ async def _work(queue: procrastinate.App, settings: Settings) -> None:
         stalled_worker_timeout=settings.worker_stalled_seconds,
         shutdown_graceful_timeout=settings.shutdown_grace_seconds,
         fetch_job_polling_interval=5.0,
-        delete_jobs=procrastinate.jobs.DeleteJobCondition.SUCCESSFUL,
+        delete_jobs=DeleteJobCondition.SUCCESSFUL,
     )
 
 
@@ -131,7 +133,7 @@ async def _rescue_forever(queue: procrastinate.App, settings: Settings) -> None:
     while True:
         try:
             await _rescue(queue, settings.worker_stalled_seconds)
-        except procrastinate.exceptions.ConnectorException as error:
+        except ConnectorException as error:
             # The database may be restarting; the next round tries again.
             log.warning("rescue_failed", error=str(error))
         await asyncio.sleep(settings.worker_stalled_seconds / 2)

@@ -4,12 +4,15 @@ from typing import Any
 
 from alembic import context
 
-import assay.events.models
-import assay.experiments.models
-import assay.jobs.models
-import assay.metrics.models
-import assay.projects.models  # noqa: F401 — imported so that the metadata is complete
+from assay.events import models as events
+from assay.experiments import models as experiments
+from assay.jobs import models as jobs
+from assay.metrics import models as metrics
+from assay.projects import models as projects
 from assay.shared.base_model import Base
+
+# A table is known once its module is imported; naming them makes that visible.
+DOMAINS = (projects, jobs, metrics, experiments, events)
 
 
 def _ours(_object: Any, name: str | None, kind: str, reflected: bool, _compare_to: Any) -> bool:  # noqa: ANN401 — Alembic's signature

@@ -4,7 +4,7 @@ import base64
 import binascii
 import uuid
 from collections.abc import Sequence
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, TypeVarTuple
 
 from pydantic import Field
 from sqlalchemy import Select
@@ -18,7 +18,7 @@ MAX_LIMIT = 500
 
 Row = TypeVar("Row", bound="HasId")
 Item = TypeVar("Item")
-Statement = TypeVar("Statement", bound=tuple[Any, ...])
+Columns = TypeVarTuple("Columns")
 
 
 class HasId(Protocol):
@@ -44,8 +44,8 @@ class InvalidCursor(Invalid):
 
 
 def after(
-    statement: Select[Statement], column: InstrumentedAttribute[uuid.UUID], *, cursor: str | None, limit: int
-) -> Select[Statement]:
+    statement: Select[*Columns], column: InstrumentedAttribute[uuid.UUID], *, cursor: str | None, limit: int
+) -> Select[*Columns]:
     """The statement that reads one row more than the page, so that its end is known."""
     if cursor is not None:
         statement = statement.where(column > _decode(cursor))

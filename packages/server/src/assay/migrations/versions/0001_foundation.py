@@ -11,6 +11,8 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
+JSON = postgresql.JSONB()
+DOUBLE: sa.Double[float] = sa.Double()
 QUEUE = Path(__file__).with_name("procrastinate_3_10_0.sql")
 DROP_QUEUE = """
     DO $$
@@ -47,13 +49,13 @@ def upgrade() -> None:
         sa.Column("key", sa.String(), nullable=False),
         sa.Column("kind", sa.String(), nullable=False),
         sa.Column("subject", sa.String(), nullable=False),
-        sa.Column("arguments", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("arguments", JSON, nullable=False),
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
-        sa.Column("progress", sa.Double(), nullable=False),
+        sa.Column("progress", DOUBLE, nullable=False),
         sa.Column("note", sa.String(), nullable=False),
         sa.Column("error", sa.String(), nullable=True),
-        sa.Column("result", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("result", JSON, nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("heartbeat_at", sa.DateTime(timezone=True), nullable=True),
@@ -86,11 +88,11 @@ def upgrade() -> None:
         sa.Column("key", sa.String(), nullable=False),
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("description", sa.String(), nullable=False),
-        sa.Column("arms", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("arms", JSON, nullable=False),
         sa.Column("control", sa.String(), nullable=False),
-        sa.Column("assignments", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-        sa.Column("metrics", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-        sa.Column("known_effects", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("assignments", JSON, nullable=False),
+        sa.Column("metrics", JSON, nullable=False),
+        sa.Column("known_effects", JSON, nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
@@ -105,7 +107,7 @@ def upgrade() -> None:
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("description", sa.String(), nullable=False),
         sa.Column("direction", sa.String(), nullable=False),
-        sa.Column("definition", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("definition", JSON, nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
@@ -124,8 +126,8 @@ def upgrade() -> None:
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("variant", sa.String(), nullable=True),
-        sa.Column("value", sa.Double(), nullable=True),
-        sa.Column("properties", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("value", DOUBLE, nullable=True),
+        sa.Column("properties", JSON, nullable=True),
         sa.ForeignKeyConstraint(["environment_id"], ["environment.id"], name=op.f("fk_event_environment_id")),
         sa.PrimaryKeyConstraint("environment_id", "event_id", name=op.f("pk_event")),
     )
