@@ -12,13 +12,14 @@ from random import Random
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from assay_engine import Context, check, compile_ruleset, dumps, evaluate, explain
 from assay_engine.bucketing import prepare
 from assay_engine.model import BucketerName, Bucketing, JsonLogic
 from assay_engine.rules.jsonlogic import compile_logic
 from assay_engine.testing import random_context, random_moment, random_ruleset
-from hypothesis import given
-from hypothesis import strategies as st
 
 Json = Mapping[str, Any]
 
@@ -37,7 +38,13 @@ class Interpreter:
     def flag(self, key: str) -> dict[str, Any]:
         flag = self.flags[key]
         if not flag.get("enabled", True):
-            return {"variant": flag.get("off"), "reason": "DISABLED", "rule": None, "experiment": None, "holdout": None}
+            return {
+                "variant": flag.get("off"),
+                "reason": "DISABLED",
+                "rule": None,
+                "experiment": None,
+                "holdout": None,
+            }
         rules = flag.get("rules", [])
         held = None
         for rule in rules:
@@ -126,7 +133,11 @@ class Interpreter:
         for each in split["ranges"]:
             if inside(place, each):
                 variant = each["variant"]
-                return None if variant is None else {"variant": variant, "reason": "SPLIT", "experiment": experiment}
+                return (
+                    None
+                    if variant is None
+                    else {"variant": variant, "reason": "SPLIT", "experiment": experiment}
+                )
         return None
 
     def without_unit(self, split: Json) -> dict[str, Any] | None:
@@ -195,14 +206,18 @@ def inside(place: float, each: Json) -> bool:
     return each["low"] <= place < each["high"] or (closed and place == each["high"] and each["low"] <= place)
 
 
-def said(operator: str, value: Any, operands: list[Any], ignore_case: bool) -> bool | None:  # noqa: C901, FBT001, PLR0911, PLR0912 — the reference, on one page
+def said(operator: str, value: Any, operands: list[Any], ignore_case: bool) -> bool | None:  # noqa: C901, PLR0911 — the reference, on one page
     if operator == "present":
         return value is not None
     if operator == "absent":
         return value is None
     if operator in {"equals", "in"}:
         alike = [each for each in operands if kind(each) == kind(value)]
-        return None if kind(value) is None or not alike else any(same(value, each, ignore_case) for each in alike)
+        return (
+            None
+            if kind(value) is None or not alike
+            else any(same(value, each, ignore_case) for each in alike)
+        )
     if operator in {"has_any", "has_all"}:
         if not isinstance(value, list):
             return None
@@ -224,7 +239,11 @@ def said(operator: str, value: Any, operands: list[Any], ignore_case: bool) -> b
         return in_network(value, operands)
     if operator == "matches":
         flags = re.ASCII | (re.IGNORECASE if ignore_case else 0)
-        return None if len(value) > 512 else any(re.search(p.replace("$", r"\Z"), value, flags) for p in operands)
+        return (
+            None
+            if len(value) > 512
+            else any(re.search(p.replace("$", r"\Z"), value, flags) for p in operands)
+        )
     subject = value.lower() if ignore_case else value
     texts = [each.lower() if ignore_case else each for each in operands]
     test = {"contains": str.__contains__, "starts_with": str.startswith, "ends_with": str.endswith}[operator]
@@ -239,7 +258,7 @@ def kind(value: Any) -> str | None:
     return "text" if isinstance(value, str) else None
 
 
-def same(left: Any, right: Any, ignore_case: bool) -> bool:  # noqa: FBT001 — two uses, side by side
+def same(left: Any, right: Any, ignore_case: bool) -> bool:
     return left.lower() == right.lower() if ignore_case and isinstance(left, str) else left == right
 
 
@@ -261,13 +280,15 @@ def moment(text: str) -> datetime:
 def moment_or_none(value: Any) -> datetime | None:
     if isinstance(value, datetime):
         return value
-    if not isinstance(value, str) or not re.fullmatch(r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(Z|[+-]\d\d:\d\d))?", value):
+    if not isinstance(value, str) or not re.fullmatch(
+        r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(Z|[+-]\d\d:\d\d))?", value
+    ):
         return None
     return moment(value)
 
 
 def version(text: str) -> Any:
-    found = re.fullmatch(r"v?(\d+)(?:\.(\d+))?(?:\.(\d+))?(?:-([a-z0-9.]+))?(?:\+[a-z0-9.]+)?", text)
+    found = re.fullmatch(r"v?(\d+)(?:\.(\d+))?(?:\.(\d+))?(?:(?<=\d\.\d\.\d)-([a-z0-9.]+))?(?:\+[a-z0-9.]+)?", text)
     if not found:
         return None
     numbers = tuple(int(found[at] or 0) for at in (1, 2, 3))
@@ -335,4 +356,7 @@ def test_a_context_without_anything_gets_an_answer_from_every_flag() -> None:
         compiled = compile_ruleset(ruleset)
 
         for flag in ruleset.flags:
-            assert evaluate(compiled, flag.key, Context.of(), now=datetime(2026, 1, 1, tzinfo=UTC)).flag_key == flag.key
+            assert (
+                evaluate(compiled, flag.key, Context.of(), now=datetime(2026, 1, 1, tzinfo=UTC)).flag_key
+                == flag.key
+            )

@@ -13,7 +13,7 @@ Precedence: TypeAlias = tuple[int, int, int, bool, tuple[tuple[bool, int, str], 
 Network: TypeAlias = tuple[int, int, int]
 
 _VERSION = re.compile(
-    r"[vV]?(\d{1,18})(?:\.(\d{1,18}))?(?:\.(\d{1,18}))?(?:-([0-9A-Za-z.-]{1,100}))?(?:\+[0-9A-Za-z.-]{1,100})?",
+    r"[vV]?(\d{1,18})(?:\.(\d{1,18})(?:\.(\d{1,18})(?:-([0-9A-Za-z.-]{1,100}))?)?)?(?:\+[0-9A-Za-z.-]{1,100})?",
     re.ASCII,
 )
 _MOMENT = re.compile(
@@ -27,7 +27,10 @@ _MAPPED_PREFIX = b"\0" * 10 + b"\xff\xff"
 
 @lru_cache(maxsize=4096)
 def version(text: str) -> Precedence | None:
-    """Precedence of a version by SemVer 2.0.0 (11); `v1.2` reads as `1.2.0`, build metadata is ignored."""
+    """Precedence of a version by SemVer 2.0.0 (11); `v1.2` reads as `1.2.0`, build metadata is ignored.
+
+    A pre-release needs all three numbers before it, so that a date such as `2026-01-31` is no version.
+    """
     found = _VERSION.fullmatch(text)
     if found is None:
         return None
