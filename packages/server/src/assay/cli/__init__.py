@@ -8,6 +8,7 @@ import typer
 from rich.markup import escape
 
 from assay import __version__
+from assay.cli import resources
 from assay.cli.console import Format, err
 from assay.shared.errors import AssayError
 
@@ -18,6 +19,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
+
+app.add_typer(resources.project, name="project")
+app.add_typer(resources.metric, name="metric")
+app.add_typer(resources.experiment, name="experiment")
+app.add_typer(resources.events, name="events")
+database = typer.Typer(help="The database's schema.", no_args_is_help=True)
+app.add_typer(database, name="db")
 
 FormatOption = Annotated[Format, typer.Option("--format", help="A table for people, JSON for programs.")]
 HOST = Annotated[str | None, typer.Option(help="Address to listen on (setting `host`).", show_default=False)]
@@ -60,6 +68,28 @@ def up(host: HOST = None, port: PORT = None, data: DATA = None) -> None:
     from assay.cli.commands import up as command
 
     command.up(host=host, port=port, data_directory=data)
+
+
+@app.command()
+def worker() -> None:
+    """Runs background work in a process of its own, beside servers with ASSAY_WORKER_ENABLED=false.
+
+    Example: ASSAY_DATABASE_URL=postgresql://me@db/assay assay worker
+    """
+    from assay.cli.commands import worker as command
+
+    command.work()
+
+
+@database.command()
+def upgrade() -> None:
+    """Brings the schema of ASSAY_DATABASE_URL to this version; run it before starting new servers.
+
+    Example: ASSAY_DATABASE_URL=postgresql://me@db/assay assay db upgrade
+    """
+    from assay.cli.commands import worker as command
+
+    command.upgrade()
 
 
 @app.command()

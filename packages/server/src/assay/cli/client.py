@@ -72,9 +72,13 @@ class Client:
             for batch in batches:
                 sent(await self._acknowledged(batch, project=project, environment=environment))
 
-        async with asyncio.TaskGroup() as group:
-            for _ in range(CONCURRENT_BATCHES):
-                group.create_task(work())
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(CONCURRENT_BATCHES):
+                    group.create_task(work())
+        except ExceptionGroup as failures:
+            # The senders fail for the same reason; people need one sentence, not a group.
+            raise failures.exceptions[0] from failures
 
     async def results(self, project: str, experiment: str, *, progress: Callable[[float, str], None]) -> Any:  # noqa: ANN401 — JSON
         """Begins an analysis, waits for it, and reads its result."""

@@ -1,0 +1,16 @@
+"""Options that several commands share."""
+
+from typing import Annotated
+
+import typer
+
+from assay.cli.console import Format
+
+Url = Annotated[str, typer.Option(envvar="ASSAY_URL", help="Address of the running Assay.")]
+Project = Annotated[str, typer.Option(envvar="ASSAY_PROJECT", help="Key of the project.")]
+Environment = Annotated[str, typer.Option(envvar="ASSAY_ENVIRONMENT", help="Key of the environment.")]
+Output = Annotated[Format, typer.Option("--format", help="A table for people, JSON for programs.")]
+
+DEFAULT_URL = "http://127.0.0.1:8000"
+DEFAULT_PROJECT = "default"
+DEFAULT_ENVIRONMENT = "production"

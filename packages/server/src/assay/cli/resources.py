@@ -1,0 +1,148 @@
+"""Commands that read and change what a running Assay holds."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from assay.cli.console import Format
+from assay.cli.options import (
+    DEFAULT_ENVIRONMENT,
+    DEFAULT_PROJECT,
+    DEFAULT_URL,
+    Environment,
+    Output,
+    Project,
+    Url,
+)
+
+project = typer.Typer(help="Projects.", no_args_is_help=True)
+metric = typer.Typer(help="Metrics of a project.", no_args_is_help=True)
+experiment = typer.Typer(help="Experiments of a project.", no_args_is_help=True)
+events = typer.Typer(help="Exposures and metric events.", no_args_is_help=True)
+
+DefinitionFile = Annotated[
+    Path, typer.Argument(help="JSON file with the body of the API's request.", exists=True, dir_okay=False)
+]
+
+
+@project.command("list")
+def list_projects(*, url: Url = DEFAULT_URL, output: Output = Format.TABLE) -> None:
+    """Lists the projects.
+
+    Example: assay project list --format json
+    """
+    from assay.cli.commands import resources as command
+
+    command.show_list("/api/v1/projects", ["key", "name", "created_at"], url=url, output=output)
+
+
+@project.command("create")
+def create_project(
+    key: Annotated[str, typer.Argument(help="Lower case, digits, `_`, `.`, `-`.")],
+    *,
+    name: Annotated[str, typer.Option(help="What people call it; the key by default.")] = "",
+    url: Url = DEFAULT_URL,
+) -> None:
+    """Makes a project with the environment `production`.
+
+    Example: assay project create shop --name "Our shop"
+    """
+    from assay.cli.commands import resources as command
+
+    command.create("/api/v1/projects", {"key": key, "name": name or key}, url=url)
+
+
+@metric.command("list")
+def list_metrics(
+    *, project: Project = DEFAULT_PROJECT, url: Url = DEFAULT_URL, output: Output = Format.TABLE
+) -> None:
+    """Lists the metrics of a project.
+
+    Example: assay metric list --project shop
+    """
+    from assay.cli.commands import resources as command
+
+    path = f"/api/v1/projects/{project}/metrics"
+    command.show_list(path, ["key", "name", "kind", "direction", "version"], url=url, output=output)
+
+
+@metric.command("create")
+def create_metric(
+    file: DefinitionFile, *, project: Project = DEFAULT_PROJECT, url: Url = DEFAULT_URL
+) -> None:
+    """Defines a metric from a JSON file.
+
+    Example of the file:
+
+      {"key": "conversion", "name": "Conversion", "definition": {"kind": "proportion", "event": "order"}}
+    """
+    from assay.cli.commands import resources as command
+
+    command.create_from_file(f"/api/v1/projects/{project}/metrics", file, url=url)
+
+
+@experiment.command("list")
+def list_experiments(
+    *, project: Project = DEFAULT_PROJECT, url: Url = DEFAULT_URL, output: Output = Format.TABLE
+) -> None:
+    """Lists the experiments of a project.
+
+    Example: assay experiment list --project shop
+    """
+    from assay.cli.commands import resources as command
+
+    path = f"/api/v1/projects/{project}/experiments"
+    command.show_list(path, ["key", "name", "control", "created_at"], url=url, output=output)
+
+
+@experiment.command("create")
+def create_experiment(
+    file: DefinitionFile, *, project: Project = DEFAULT_PROJECT, url: Url = DEFAULT_URL
+) -> None:
+    """Registers an observed experiment from a JSON file.
+
+    Example of the file:
+
+      {"key": "gate", "name": "Gate", "arms": [{"key": "a"}, {"key": "b"}], "control": "a", "metrics": []}
+    """
+    from assay.cli.commands import resources as command
+
+    command.create_from_file(f"/api/v1/projects/{project}/experiments", file, url=url)
+
+
+@experiment.command("results")
+def results(
+    key: Annotated[str, typer.Argument(help="Key of the experiment.")],
+    *,
+    latest: Annotated[
+        bool, typer.Option("--latest", help="Show the newest result; compute nothing.")
+    ] = False,
+    project: Project = DEFAULT_PROJECT,
+    url: Url = DEFAULT_URL,
+    output: Output = Format.TABLE,
+) -> None:
+    """Analyses what is known now and shows the result.
+
+    Example: assay experiment results checkout --project shop --format json
+    """
+    from assay.cli.commands import resources as command
+
+    command.show_results(project, key, latest=latest, url=url, output=output)
+
+
+@events.command("send")
+def send_events(
+    file: Annotated[Path, typer.Argument(help="NDJSON, one event a line.", exists=True, dir_okay=False)],
+    *,
+    project: Project = DEFAULT_PROJECT,
+    environment: Environment = DEFAULT_ENVIRONMENT,
+    url: Url = DEFAULT_URL,
+) -> None:
+    """Sends events from a file, each batch again until it is acknowledged; sending a file twice is harmless.
+
+    Example: assay events send events.ndjson --project shop
+    """
+    from assay.cli.commands import resources as command
+
+    command.send_events(file, project=project, environment=environment, url=url)

@@ -1,0 +1,97 @@
+"""The command line as a user meets it, in processes of its own."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROWS = "unit,arm,spent\n1,a,10\n2,a,0\n3,b,12\n4,b,14\n"
+QUESTION = ["--unit", "unit", "--variant", "arm", "--control", "a"]
+
+
+def assay(*arguments: str | Path, folder: Path) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("ASSAY_")}
+    return subprocess.run(
+        [sys.executable, "-m", "assay", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=folder,
+        env=environment | {"COLUMNS": "200", "NO_COLOR": "1"},
+    )
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "data.csv"
+    path.write_text(ROWS, encoding="utf-8")
+    return path
+
+
+def test_analyze_prints_one_json_document(file: Path) -> None:
+    done = assay("analyze", file, *QUESTION, "-m", "spent", "--format", "json", folder=file.parent)
+
+    document = json.loads(done.stdout)
+    assert document["metrics"][0]["comparisons"][0]["difference"]["estimate"] == 8.0
+    assert done.stderr == ""
+
+
+def test_analyze_prints_a_table_for_people(file: Path) -> None:
+    done = assay("analyze", file, *QUESTION, "-m", "spent", folder=file.parent)
+
+    assert "spent — mean" in done.stdout
+    assert "Sample ratio" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["-m", "revenue"], "Error: no column 'revenue'; the table has unit, arm, spent"),
+        (["-m", "spent", "--cap", "spent=high"], "Error: spent='high' is not a number"),
+        (["-m", "spent", "--ratio", "x"], "Error: 'x' is not of the form NAME=VALUE"),
+        ([], "Error: no metric given"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_no_traceback(file: Path, arguments: list[str], sentence: str) -> None:
+    done = assay("analyze", file, *QUESTION, *arguments, folder=file.parent)
+
+    assert done.returncode == 1
+    assert done.stderr.startswith(sentence)
+    assert done.stdout == ""
+
+
+def test_a_server_that_does_not_answer_is_named_with_the_way_out(tmp_path: Path) -> None:
+    done = assay("project", "list", "--url", "http://127.0.0.1:1", folder=tmp_path)
+
+    assert done.returncode == 1
+    assert "no Assay answers at http://127.0.0.1:1" in done.stderr
+    assert "assay up" in done.stderr
+
+
+def test_a_wrong_setting_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "assay.toml").write_text("port = 'many'", encoding="utf-8")
+
+    done = assay("up", folder=tmp_path)
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: setting port ('many')")
+
+
+def test_a_worker_of_its_own_needs_a_database_others_reach(tmp_path: Path) -> None:
+    assert "needs ASSAY_DATABASE_URL" in assay("worker", folder=tmp_path).stderr
+
+
+def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = assay("up", "--port", str(port), "--data", tmp_path / "data", folder=tmp_path)
+
+    assert done.returncode == 1
+    assert f"cannot listen on 127.0.0.1:{port}" in done.stderr
