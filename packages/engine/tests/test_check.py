@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay_engine import InvalidRuleset, Problem, check, compile_ruleset, evaluate
+from assay_engine import InvalidRuleset, Problem, check, compile_ruleset, dumps, evaluate
 from assay_engine.datafile import loads
 from assay_engine.fields import DatafileError
 from assay_engine.model import AllOf, Clause, Flag, Not, Operator, Rule, Ruleset, ServeVariant, Variant
 from assay_engine.rules.check import Severity
 from assay_engine.testing import START, random_context, random_ruleset
-from assay_engine.values import FlagType
+from assay_engine.values import FlagType, is_array, is_object
 
 ON: dict[str, Any] = {"variant": "on"}
 
@@ -186,9 +186,9 @@ def test_a_model_that_no_datafile_could_carry_is_a_problem() -> None:
 
 def scrambled(document: Any, rng: Random) -> Any:
     """The document with some scalars exchanged for others."""
-    if isinstance(document, dict):
+    if is_object(document):
         return {key: scrambled(item, rng) for key, item in document.items()}
-    if isinstance(document, list):
+    if is_array(document):
         return [scrambled(item, rng) for item in document]
     if rng.random() < 0.1:
         return rng.choice(
@@ -200,8 +200,6 @@ def scrambled(document: Any, rng: Random) -> Any:
 @given(st.integers(0, 2**63))
 def test_nothing_passes_the_check_and_then_makes_evaluation_raise(seed: int) -> None:
     rng = Random(seed)
-    from assay_engine import dumps
-
     document = scrambled(json.loads(dumps(random_ruleset(rng))), rng)
     document["format"] = "assay.datafile/1"
     try:

@@ -1,5 +1,6 @@
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from random import Random
 from typing import Any
 
@@ -12,6 +13,7 @@ from assay_engine import parsing as limits
 from assay_engine.datafile import schema
 from assay_engine.model import BucketerName, Operator
 from assay_engine.testing import random_ruleset
+from assay_engine.values import is_array, is_object
 
 FLAG: dict[str, Any] = {"key": "f", "type": "boolean", "variants": {"on": True, "off": False}}
 
@@ -38,9 +40,9 @@ def conforms(value: Any, rule: Any, root: Any) -> bool:  # noqa: C901, PLR0911 â
         return False
     if isinstance(value, str):
         return conforms_as_text(value, rule)
-    if isinstance(value, list):
+    if is_array(value):
         return conforms_as_array(value, rule, root)
-    if isinstance(value, dict):
+    if is_object(value):
         return conforms_as_object(value, rule, root)
     if isinstance(value, bool) or value is None:
         return True
@@ -58,8 +60,6 @@ def has_type(value: Any, name: str) -> bool:
 
 
 def conforms_as_text(value: str, rule: Any) -> bool:
-    import re
-
     if rule.get("format") == "date-time" and not re.fullmatch(r"\d{4}-.*T.*(Z|[+-]\d\d:\d\d)", value):
         return False
     return rule.get("minLength", 0) <= len(value) <= rule.get("maxLength", len(value)) and bool(
@@ -67,12 +67,12 @@ def conforms_as_text(value: str, rule: Any) -> bool:
     )
 
 
-def conforms_as_array(value: list[Any], rule: Any, root: Any) -> bool:
+def conforms_as_array(value: Sequence[Any], rule: Any, root: Any) -> bool:
     sized = rule.get("minItems", 0) <= len(value) <= rule.get("maxItems", len(value))
     return sized and all(conforms(item, rule.get("items", True), root) for item in value)
 
 
-def conforms_as_object(value: dict[str, Any], rule: Any, root: Any) -> bool:
+def conforms_as_object(value: Mapping[str, Any], rule: Any, root: Any) -> bool:
     if not rule.get("minProperties", 0) <= len(value) <= rule.get("maxProperties", len(value)):
         return False
     if not set(rule.get("required", ())) <= value.keys():
@@ -98,14 +98,12 @@ def accepted(document: Any) -> bool:
 
 
 def places(document: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    items = (
-        document.items()
-        if isinstance(document, dict)
-        else enumerate(document)
-        if isinstance(document, list)
-        else ()
-    )
-    for key, item in items:
+    children: list[tuple[Any, Any]] = []
+    if is_object(document):
+        children = list(document.items())
+    elif is_array(document):
+        children = list(enumerate(document))
+    for key, item in children:
         yield (*path, key)
         yield from places(item, (*path, key))
 
@@ -123,8 +121,9 @@ def mutated(document: Any, rng: Random) -> Any:
         holder[path[-1]] = rng.choice(
             [None, "", "x", "..", -1, 1.5, 2**40, True, [], {}, [1], {"x": 1}, "Ã©" * 200]
         )
-    elif isinstance(holder, dict):
-        holder[rng.choice(["extra", "key", "salt", "all", "values", "total"])] = rng.choice([1, "a", {}, []])
+    elif is_object(holder):
+        addable: Any = holder
+        addable[rng.choice(["extra", "key", "salt", "all", "values", "total"])] = rng.choice([1, "a", {}, []])
     return document
 
 
@@ -176,8 +175,7 @@ def test_the_schema_knows_every_key_operator_and_bucketer_of_the_parser() -> Non
 @pytest.mark.parametrize(
     ("document", "sentence"),
     [
-        ("{", "the datafile is not JSON"),
-        ("[]", "an object is needed, not []"),
+        ("{", "the datafile is not JSON"), ("[]", "an object is needed, not []"),
         ('{"format": "other"}', "format: 'other' is not the format 'assay.datafile/1'"),
         ('{"format": "assay.datafile/1", "revision": NaN}', "NaN is no JSON number"),
         ("[" * 100_000, "nested too deeply"),

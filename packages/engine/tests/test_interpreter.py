@@ -1,10 +1,11 @@
 """Compiled evaluation and explanation against a slow, obvious interpreter of the datafile's JSON.
 
-The interpreter shares nothing with the engine but the bucketers and JsonLogic, which have vectors of their own.
+It shares nothing with the engine but the bucketers and JsonLogic, which have vectors of their own.
 """
 
 import ipaddress
 import json
+import math
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -19,7 +20,9 @@ from assay_engine import Context, check, compile_ruleset, dumps, evaluate, expla
 from assay_engine.bucketing import prepare
 from assay_engine.model import BucketerName, Bucketing, JsonLogic
 from assay_engine.rules.jsonlogic import compile_logic
+from assay_engine.rules.loose import is_truthy
 from assay_engine.testing import random_context, random_moment, random_ruleset
+from assay_engine.values import is_array, is_object
 
 Json = Mapping[str, Any]
 
@@ -158,10 +161,10 @@ class Interpreter:
     def attribute(self, path: str | list[str]) -> Any:
         found: Any = self.values
         for name in [path] if isinstance(path, str) else path:
-            found = found.get(name) if isinstance(found, dict) else None
+            found = found.get(name) if is_object(found) else None
         return found
 
-    def condition(self, flag: Json, node: Json) -> bool | None:
+    def condition(self, flag: Json, node: Json) -> bool | None:  # noqa: PLR0911 — one for each kind
         """Strong Kleene logic: None is unknown."""
         if "all" in node:
             verdicts = [self.condition(flag, part) for part in node["all"]]
@@ -183,7 +186,7 @@ class Interpreter:
             enabled = self.flags[node["flag"]].get("enabled", True)
             return enabled and self.flag(node["flag"])["variant"] in node["variants"]
         result = self.run(node, flag["key"])
-        return result == {} or bool(result)
+        return is_truthy(result)
 
     def member(self, segment: Json) -> bool:
         key = self.attribute(segment.get("unit", "targetingKey"))
@@ -206,7 +209,12 @@ def inside(place: float, each: Json) -> bool:
     return each["low"] <= place < each["high"] or (closed and place == each["high"] and each["low"] <= place)
 
 
-def said(operator: str, value: Any, operands: list[Any], ignore_case: bool) -> bool | None:  # noqa: C901, PLR0911 — the reference, on one page
+def said(  # noqa: C901, PLR0911 — the reference, on one page
+    operator: str,
+    value: Any,
+    operands: list[Any],
+    ignore_case: bool,
+) -> bool | None:
     if operator == "present":
         return value is not None
     if operator == "absent":
@@ -219,9 +227,10 @@ def said(operator: str, value: Any, operands: list[Any], ignore_case: bool) -> b
             else any(same(value, each, ignore_case) for each in alike)
         )
     if operator in {"has_any", "has_all"}:
-        if not isinstance(value, list):
+        if not is_array(value):
             return None
-        found = [any(kind(i) == kind(o) and same(i, o, ignore_case) for i in value) for o in operands]
+        items = value
+        found = [any(kind(i) == kind(o) and same(i, o, ignore_case) for i in items) for o in operands]
         return any(found) if operator == "has_any" else all(found)
     if operator in {"less", "less_or_equal", "greater", "greater_or_equal"}:
         return ordered(operator, value, operands[0]) if kind(value) == "number" else None
@@ -254,7 +263,7 @@ def kind(value: Any) -> str | None:
     if isinstance(value, bool):
         return "boolean"
     if isinstance(value, (int, float)):
-        return "number" if value == value else None
+        return None if isinstance(value, float) and math.isnan(value) else "number"
     return "text" if isinstance(value, str) else None
 
 
@@ -288,7 +297,9 @@ def moment_or_none(value: Any) -> datetime | None:
 
 
 def version(text: str) -> Any:
-    found = re.fullmatch(r"v?(\d+)(?:\.(\d+))?(?:\.(\d+))?(?:(?<=\d\.\d\.\d)-([a-z0-9.]+))?(?:\+[a-z0-9.]+)?", text)
+    found = re.fullmatch(
+        r"v?(\d+)(?:\.(\d+))?(?:\.(\d+))?(?:(?<=\d\.\d\.\d)-([a-z0-9.]+))?(?:\+[a-z0-9.]+)?", text
+    )
     if not found:
         return None
     numbers = tuple(int(found[at] or 0) for at in (1, 2, 3))

@@ -64,10 +64,10 @@ def test_a_clause_may_say_what_missing_means(missing: str, plain: bool, inside_n
 @pytest.mark.parametrize(
     ("operator", "values"),
     [
-        ("equals", ()), ("equals", ("a", "b")), ("in", ()), ("less", ("1",)), ("less", (1, 2)), ("less", (float("nan"),)),
-        ("semver_less", ("one",)), ("before", ("tomorrow",)), ("before", (5,)), ("contains", ()), ("contains", ("",)),
-        ("contains", (1,)), ("matches", ("(",)), ("matches", (1,)), ("in_network", ("10.0.0.0/33",)), ("has_any", ()),
-        ("present", ("a",)),
+        ("equals", ()), ("equals", ("a", "b")), ("in", ()), ("less", ("1",)), ("less", (1, 2)),
+        ("less", (float("nan"),)), ("semver_less", ("one",)), ("before", ("tomorrow",)), ("before", (5,)),
+        ("contains", ()), ("contains", ("",)), ("contains", (1,)), ("matches", ("(",)), ("matches", (1,)),
+        ("in_network", ("10.0.0.0/33",)), ("has_any", ()), ("present", ("a",)),
     ],
 )  # fmt: skip
 def test_values_of_another_kind_are_refused_with_the_values(operator: str, values: tuple[Any, ...]) -> None:

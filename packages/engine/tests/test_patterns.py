@@ -8,15 +8,15 @@ from hypothesis import strategies as st
 from assay_engine.rules.patterns import LONGEST_SUBJECT, UnsafePattern, compile_pattern
 
 SAFE = [
-    "", "abc", "^abc$", "a|b|cd", "^[a-z]+@(gmail|googlemail)\\.com$", ".*foo", "^.*foo.*bar", "^\\d{1,3}(\\.\\d{1,3}){3}$",
-    "(ab|cd)*", "^(mon|tue|wed|thu)$", "\\bfoo\\b", "[^@]+@example\\.com$", "^.+@.+$", "^[\\w.]+@[\\w.]+\\.\\w+$",
-    "colou?r", "https?://", "a{3}b{2,}", "[\\d\\-_]+", "ü+x",
+    "", "abc", "^abc$", "a|b|cd", "^[a-z]+@(gmail|googlemail)\\.com$", ".*foo", "^.*foo.*bar",
+    "^\\d{1,3}(\\.\\d{1,3}){3}$", "(ab|cd)*", "^(mon|tue|wed|thu)$", "\\bfoo\\b", "[^@]+@example\\.com$",
+    "^.+@.+$", "^[\\w.]+@[\\w.]+\\.\\w+$", "colou?r", "https?://", "a{3}b{2,}", "[\\d\\-_]+", "ü+x",
 ]  # fmt: skip
 UNSAFE = [
-    "(a+)+$", "(a|a)*b", "(a|ab)*c", "(.*)*", "(x+x+)+y", ".*foo.*bar", "^.*a.*b.*c", "a?a?a?a?a?aaaaa", "(\\w+\\s?)+$",
-    "(?:a{1,20}){1,20}", "(a*b)?a*", "(.*a){2}", "(a)\\1", "(?=a)b", "(?<=a)b", "(?i)a", "(?P<n>a)", "a++", "(?>a)",
-    "a{,3}", "a{3,1}", "a{2000}", "(", ")", "[", "[]", "[z-a]", "*a", "a**", "^*", "\\", "\\p", "{", "}", "[[a]]",
-    "a" * 300, "(" * 30 + ")" * 30,
+    "(a+)+$", "(a|a)*b", "(a|ab)*c", "(.*)*", "(x+x+)+y", ".*foo.*bar", "^.*a.*b.*c", "a?a?a?a?a?aaaaa",
+    "(\\w+\\s?)+$", "(?:a{1,20}){1,20}", "(a*b)?a*", "(.*a){2}", "(a)\\1", "(?=a)b", "(?<=a)b", "(?i)a",
+    "(?P<n>a)", "a++", "(?>a)", "a{,3}", "a{3,1}", "a{2000}", "(", ")", "[", "[]", "[z-a]", "*a", "a**",
+    "^*", "\\", "\\p", "{", "}", "[[a]]", "a" * 300, "(" * 30 + ")" * 30,
 ]  # fmt: skip
 
 
@@ -34,7 +34,7 @@ def test_patterns_that_may_blow_up_or_are_not_portable_are_refused(pattern: str)
 def test_a_refusal_says_where_and_what_to_do() -> None:
     with pytest.raises(UnsafePattern, match=r"'\[\^a\]\*a\.\*b'"):
         compile_pattern(".*a.*b")
-    with pytest.raises(UnsafePattern, match="at character 2 of 'a'|write"):
+    with pytest.raises(UnsafePattern, match="write"):
         compile_pattern("a}")
 
 
@@ -58,12 +58,8 @@ def test_case_is_ascii() -> None:
 
 PIECES = st.sampled_from(["a", "b", ".", "[ab]", "[^a]", "(a|b)", "(ab|c)", "(a+b)", "(a|ab)", "\\w"])
 QUANTIFIERS = st.sampled_from(["", "", "*", "+", "?", "{2}", "{1,3}", "{0,40}", "{2,}"])
-PATTERNS = st.builds(
-    lambda start, parts, end: start + "".join(piece + quantifier for piece, quantifier in parts) + end,
-    st.sampled_from(["", "^"]),
-    st.lists(st.tuples(PIECES, QUANTIFIERS), min_size=1, max_size=6),
-    st.sampled_from(["", "$", "z"]),
-)
+PARTS = st.lists(st.tuples(PIECES, QUANTIFIERS).map("".join), min_size=1, max_size=6).map("".join)
+PATTERNS = st.tuples(st.sampled_from(["", "^"]), PARTS, st.sampled_from(["", "$", "z"])).map("".join)
 
 
 @settings(max_examples=200, deadline=None)
