@@ -381,7 +381,7 @@ def test_conditional_power_averages_to_the_power() -> None:
 
 
 def test_conditional_power_without_a_look_left_is_refused() -> None:
-    with pytest.raises(ValueError, match="no look is left after fraction 0.9"):
+    with pytest.raises(ValueError, match=r"no look is left after fraction 0\.9"):
         conditional_power(
             1.0, 1.0, fraction=0.9, effect=1.0, procedure=GroupSequentialTest(fractions=(0.3, 0.8))
         )
