@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from assay.analysis.plan import Kind
@@ -33,6 +33,7 @@ def test_an_interval_is_written_to_three_digits_of_its_half_width(
     assert (shown.estimate.text, shown.low.text, shown.high.text) == texts
 
 
+@settings(deadline=None)
 @given(reals, reals, st.sampled_from([PLAIN, PERCENT, POINTS]))
 def test_what_is_read_is_what_was_computed_up_to_rounding(first: float, second: float, scale: Scale) -> None:
     low, high = min(first, second), max(first, second)

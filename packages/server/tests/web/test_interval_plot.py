@@ -1,7 +1,7 @@
 """Geometry of the plot: everything in its place, whatever the numbers."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assay.web.interval_plot import LONGEST_NAME, Line, Plot, plot
@@ -32,6 +32,7 @@ def drawn(*lines: Line) -> Plot:
     return made
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(lifts, lifts).map(sorted), min_size=1, max_size=12))
 def test_marks_stay_on_the_plot_and_in_order(intervals: list[list[float]]) -> None:
     made = drawn(*(a_line(low, high) for low, high in intervals))
@@ -44,6 +45,7 @@ def test_marks_stay_on_the_plot_and_in_order(intervals: list[list[float]]) -> No
             assert row.mark.x_estimate <= row.mark.x_high + 0.001
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(lifts, lifts).map(sorted), min_size=1, max_size=12))
 def test_zero_is_always_marked_and_separates_better_from_worse(intervals: list[list[float]]) -> None:
     made = drawn(*(a_line(low, high) for low, high in intervals))
@@ -55,6 +57,7 @@ def test_zero_is_always_marked_and_separates_better_from_worse(intervals: list[l
         assert (row.mark.x_high < zero.x) <= (high < 0)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(lifts, lifts).map(sorted), min_size=1, max_size=12))
 def test_ticks_are_few_and_their_labels_differ(intervals: list[list[float]]) -> None:
     ticks = drawn(*(a_line(low, high) for low, high in intervals)).ticks

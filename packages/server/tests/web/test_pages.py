@@ -332,6 +332,18 @@ async def test_everything_works_below_a_sub_path(settings: Settings, database: D
     assert statuses == {200}
 
 
+@pytest.mark.parametrize("path", ["/tools/assay", "/tools/assay/", "/"])
+async def test_the_first_page_stands_at_the_sub_path_itself(
+    settings: Settings, database: Database, path: str
+) -> None:
+    below = settings.model_copy(update={"root_path": "/tools/assay"})
+    async with serving(build_app(below, lambda: borrowed(database))) as client:
+        answer = await client.get(path, follow_redirects=True)
+
+    assert answer.status_code == 200
+    assert "curl http://assay.test/tools/assay/api/v1/projects/default/metrics" in answer.text
+
+
 async def test_the_documentation_is_ours(client: httpx2.AsyncClient) -> None:
     text = (await client.get("/docs")).text
 

@@ -3,7 +3,7 @@
 from typing import Literal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assay.analysis.document import Estimate
@@ -41,6 +41,7 @@ def test_the_interval_and_the_wanted_direction_decide(
     assert judged(an_estimate(low, high), direction).tone is tone
 
 
+@settings(deadline=None)
 @given(ends, ends)
 def test_a_finding_is_settled_exactly_when_the_interval_excludes_zero(first: float, second: float) -> None:
     low, high = min(first, second), max(first, second)
@@ -50,6 +51,7 @@ def test_a_finding_is_settled_exactly_when_the_interval_excludes_zero(first: flo
     assert (tone in {Tone.BETTER, Tone.WORSE}) == (not low <= 0 <= high)
 
 
+@settings(deadline=None)
 @given(ends, ends)
 def test_the_other_direction_turns_better_into_worse(first: float, second: float) -> None:
     difference = an_estimate(min(first, second), max(first, second))
