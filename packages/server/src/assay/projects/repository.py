@@ -26,7 +26,7 @@ async def projects(tx: ReadSession, *, cursor: str | None, limit: int) -> Sequen
 async def project_keys(tx: ReadSession, identifiers: Collection[uuid.UUID]) -> dict[uuid.UUID, str]:
     """The keys of the projects with these identifiers."""
     rows = await tx.execute(select(Project.id, Project.key).where(Project.id.in_(identifiers)))
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 async def insert_project(tx: WriteSession, *, key: str, name: str) -> Project | None:
