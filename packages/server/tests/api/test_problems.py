@@ -33,6 +33,13 @@ async def test_a_failure_has_one_shape(
     assert answer.json()["status"] == status
 
 
+async def test_a_method_that_is_not_allowed_names_those_that_are(client: httpx2.AsyncClient) -> None:
+    answer = await client.delete("/api/v1/projects/default")
+
+    assert answer.status_code == 405
+    assert answer.headers["allow"] == "GET, PATCH"
+
+
 async def test_the_correlation_id_of_the_request_is_given_back(client: httpx2.AsyncClient) -> None:
     mine = "6f1c2a52-6dfc-4e8c-9a4e-2f1d3f1f4a11"
 

@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import Field
 from starlette.exceptions import HTTPException
+from starlette.routing import compile_path, get_route_path
 
 from assay.shared.errors import AssayError, Conflict, Denied, Invalid, NotFound
 from assay.shared.schema import Outgoing
@@ -97,13 +98,29 @@ def _invalid_request(_request: Request, error: Exception) -> JSONResponse:
     )
 
 
-def _http_failure(_request: Request, error: Exception) -> JSONResponse:
+def _http_failure(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 — as above
     status = HTTPStatus(error.status_code)
     # The number, because Python 3.13 renamed some of the phrases.
     answer = problem(status, code=f"http_{status.value}", detail=str(error.detail))
     answer.headers.update(error.headers or {})
+    if status is HTTPStatus.METHOD_NOT_ALLOWED and (allowed := _allowed_methods(request)):
+        answer.headers["Allow"] = ", ".join(allowed)
     return answer
+
+
+def _allowed_methods(request: Request) -> list[str]:
+    # The route that refused knows its own method only; the description knows all of the path's.
+    path = get_route_path(request.scope)
+    paths: dict[str, dict[str, object]] = request.app.openapi()["paths"]
+    return sorted(
+        {
+            method.upper()
+            for template, operations in paths.items()
+            if compile_path(template)[0].match(path)
+            for method in operations
+        }
+    )
 
 
 def _unexpected(_request: Request, error: Exception) -> JSONResponse:

@@ -68,4 +68,6 @@ class BodyLimit:
             raise HTTPException(
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
                 f"the body is larger than {self._max_bytes:,} bytes; send it in smaller parts",
+                # Otherwise the server would go on reading the rest, only to throw it away.
+                headers={"Connection": "close"},
             )

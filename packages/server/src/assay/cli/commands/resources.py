@@ -5,7 +5,7 @@ import json
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from assay.analysis.document import Document
 from assay.cli.client import Client, connected
@@ -131,12 +131,12 @@ def _lines(file: Path) -> Iterator[dict[str, Any]]:
 
 def _json_object(file: Path) -> dict[str, Any]:
     try:
-        body = json.loads(file.read_text(encoding="utf-8"))
+        body: Any = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
         raise UnreadableFile(f"{file.name!r} is not JSON: {error}") from error
     if not isinstance(body, dict):
         raise UnreadableFile(f"{file.name!r} must hold one JSON object")
-    return body
+    return cast("dict[str, Any]", body)
 
 
 def _cell(item: Mapping[str, Any], column: str) -> str:
