@@ -135,7 +135,7 @@ def test_places_are_uniform(name: BucketerName) -> None:
     assert sum((count - 500) ** 2 / 500 for count in counts) < CHI_SQUARE_999[99]
 
 
-# FNV-1a keeps too much of the last characters it read: two experiments of such a peer share some of their split.
+# FNV-1a keeps too much of the last characters it read: two experiments of such a peer share part of a split.
 # Imported rules keep it nonetheless, since moving their units would be worse.
 DEPENDENT_IN_THE_PEER = {BucketerName.GROWTHBOOK_1, BucketerName.GO_FEATURE_FLAG}
 

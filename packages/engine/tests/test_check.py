@@ -47,29 +47,52 @@ def clause(operator: str, *values: Any, **more: Any) -> dict[str, Any]:
 ALL: list[tuple[dict[str, Any], str]] = [
     ({"serve": {"variant": "gone"}}, "flag 'f', rule 'r0': flag 'f' has no variant 'gone'"),
     ({"serve": ON, "condition": {"segment": "gone"}}, "no segment 'gone' in this ruleset"),
-    ({"serve": ON, "prerequisites": [{"flag": "gone", "variants": ["on"]}]}, "no flag 'gone' in this ruleset"),
-    ({"serve": ON, "prerequisites": [{"flag": "other", "variants": ["x"]}]}, "flag 'other' has no variant 'x'"),
+    (
+        {"serve": ON, "prerequisites": [{"flag": "gone", "variants": ["on"]}]},
+        "no flag 'gone' in this ruleset",
+    ),
+    (
+        {"serve": ON, "prerequisites": [{"flag": "other", "variants": ["x"]}]},
+        "flag 'other' has no variant 'x'",
+    ),
     ({"serve": ON, "prerequisites": [{"flag": "other", "variants": []}]}, "names no variant"),
     ({"serve": ON, "condition": clause("less", "ten")}, "the operator 'less' takes one number, not ['ten']"),
     ({"serve": ON, "condition": clause("matches", "(a+)+$")}, "the pattern '(a+)+$' is refused"),
     ({"serve": ON, "condition": {"jsonlogic": {"pow": [1]}}}, "no JsonLogic operator 'pow'"),
     ({"serve": {"jsonlogic": {"rand": []}}}, "no JsonLogic operator 'rand'"),
-    ({"serve": ON, "schedule": {"starts_at": "2026-02-01T00:00:00Z", "ends_at": "2026-01-01T00:00:00Z"}},
-     "the schedule ends at 2026-01-01T00:00:00+00:00, not after its start"),
+    (
+        {"serve": ON, "schedule": {"starts_at": "2026-02-01T00:00:00Z", "ends_at": "2026-01-01T00:00:00Z"}},
+        "the schedule ends at 2026-01-01T00:00:00+00:00, not after its start",
+    ),
     ({"serve": split()}, "the split has no ranges"),
     ({"serve": split((0, 5000, "on"), (6000, 10000, "off"))}, "the ranges leave a gap between 5000 and 6000"),
     ({"serve": split((0, 6000, "on"), (5000, 10000, "off"))}, "the ranges overlap between 5000 and 6000"),
     ({"serve": split((0, 9000, "on"))}, "the ranges end at 9000, not at 10000"),
     ({"serve": split((0, 11000, "on"))}, "the ranges end at 11000, not at 10000"),
     ({"serve": split((1, 10000, "on"))}, "the ranges begin at 1, not at 0"),
-    ({"serve": split((0, 0.5, "on"), (0.5, 10000, "off"))}, "0.5 bounds a range, but the bucketer counts in whole"),
-    ({"serve": split((0, 12000, "on"), (12000, 10000, "off"))}, "the range from 12000 to 10000 runs backwards"),
+    (
+        {"serve": split((0, 0.5, "on"), (0.5, 10000, "off"))},
+        "0.5 bounds a range, but the bucketer counts in whole",
+    ),
+    (
+        {"serve": split((0, 12000, "on"), (12000, 10000, "off"))},
+        "the range from 12000 to 10000 runs backwards",
+    ),
     ({"serve": split((0, 10000, "on"), layer="gone", experiment="e")}, "no layer 'gone' in this ruleset"),
-    ({"serve": split((0, 10000, "on"), layer="l", experiment="e")}, "layer 'l' has no slice for experiment 'e'"),
+    (
+        {"serve": split((0, 10000, "on"), layer="l", experiment="e")},
+        "layer 'l' has no slice for experiment 'e'",
+    ),
     ({"serve": split((0, 10000, "on"), sticky={})}, "a sticky split needs an experiment"),
-    ({"serve": split((0, 10000, "on"), experiment="e", sticky={"minimum": 2})}, "sticky minimum 2 is above the version 0"),
-    ({"serve": split((0, 10000, None), missing_unit="first")}, "missing_unit 'first' needs a range with a variant"),
-]  # fmt: skip
+    (
+        {"serve": split((0, 10000, "on"), experiment="e", sticky={"minimum": 2})},
+        "sticky minimum 2 is above the version 0",
+    ),
+    (
+        {"serve": split((0, 10000, None), missing_unit="first")},
+        "missing_unit 'first' needs a range with a variant",
+    ),
+]
 
 
 @pytest.mark.parametrize(("rule", "sentence"), ALL)

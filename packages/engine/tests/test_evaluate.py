@@ -379,9 +379,10 @@ class Plan(StrEnum):
 
 
 def test_a_context_takes_application_values() -> None:
+    naive = NOW.replace(tzinfo=None)
     context = Context.of(
-        "u", {"plan": Plan.PRO, "at": NOW, "naive": datetime(2026, 1, 1), "tags": ("a", {"b"}), "own": object()}  # noqa: DTZ001 — the point
-    )  # fmt: skip
+        "u", {"plan": Plan.PRO, "at": NOW, "naive": naive, "tags": ("a", {"b"}), "own": object()}
+    )
 
     assert context.targeting_key == "u"
     assert type(context.values["plan"]) is str

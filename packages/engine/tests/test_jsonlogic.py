@@ -23,7 +23,7 @@ OPERATORS = [
 
 
 def run(rule: Any, data: Any) -> Any:
-    # The data of a case may be any JSON; that of an evaluation is an object, so the case's is one of its members.
+    # A case's data may be any JSON; an evaluation's is an object, so the case's is one of its members.
     results: Any = compile_logic(JsonLogic({"map": [[{"var": "data"}], rule]}), "f")({"data": data}, START)
     return results[0]
 
@@ -46,9 +46,7 @@ def test_an_expression_gives_what_the_vectors_say(case: dict[str, Any]) -> None:
 def test_the_278_classic_cases_pass() -> None:
     directory = os.environ.get("ASSAY_CONFORMANCE_SUITES")
     if not directory:
-        pytest.skip(
-            "ASSAY_CONFORMANCE_SUITES names no directory with jsonlogic/compatible.json (json-logic/compat-tables)"
-        )
+        pytest.skip("ASSAY_CONFORMANCE_SUITES is not set; its jsonlogic/compatible.json has these cases")
     cases = json.loads((Path(directory) / "jsonlogic" / "compatible.json").read_text("utf-8"))
     classic: list[Any] = [case for case in cases if not isinstance(case, str)]
 

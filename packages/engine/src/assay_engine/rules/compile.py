@@ -26,11 +26,12 @@ from assay_engine.model import (
     Serve,
     ServeVariant,
     Split,
+    Sticky,
 )
 from assay_engine.results import Evaluation, Reason
 from assay_engine.rules.answers import UnknownReference, served, unserved_logic, without_unit
 from assay_engine.rules.conditions import conjuncts, membership, within
-from assay_engine.rules.generate import NEVER, Form, Part, Values, call, when_all
+from assay_engine.rules.generate import ALWAYS, NEVER, Form, Part, Values, call, when_all
 from assay_engine.rules.jsonlogic import compile_logic, reads_the_clock, variant_named
 from assay_engine.rules.splits import (
     Answers,
@@ -41,6 +42,8 @@ from assay_engine.rules.splits import (
 )
 
 Walk: TypeAlias = Callable[[Values, datetime], Evaluation]
+# What decides, made for the answer it gives where it serves nothing.
+Ending: TypeAlias = Callable[[Evaluation | None], Decide]
 T = TypeVar("T")
 
 # Beyond it a loop: rules that call the next one use up the interpreter's stack.
@@ -220,28 +223,33 @@ class _FlagCompiler:
         needed = [self._linker.serves(each) for each in rule.prerequisites]
         needed += conjuncts(rule.condition, self._linker, self._flag.key)
         if isinstance(rule.serve, Split) and rule.serve.sticky and rule.serve.experiment:
-            answers = self._answers(rule.serve, rule)
-            fresh = _Step(tuple(needed), self._split(rule.serve, answers)).decide()
             return _Step(
-                (scheduled,), keep_assigned(rule.serve.sticky, rule.serve.experiment, answers, fresh)
+                (scheduled,),
+                self._sticky(rule, rule.serve, _Step(tuple(needed), self._serve(rule.serve, rule))),
             )
         return _Step((scheduled, *needed), self._serve(rule.serve, rule))
 
-    def _serve(self, serve: Serve, rule: Rule | None) -> Evaluation | Decide:
+    def _sticky(self, rule: Rule, split: Split, fresh: "_Step") -> Ending:
+        answers = self._answers(split, rule)
+        sticky, experiment = split.sticky or Sticky(), split.experiment or ""
+        return lambda last: keep_assigned(sticky, experiment, answers, fresh.ending_in(last), last)
+
+    def _serve(self, serve: Serve, rule: Rule | None) -> Evaluation | Ending:
         match serve:
             case ServeVariant(variant):
                 return self._answer(variant, Reason.TARGETING_MATCH, rule)
             case Split():
-                return self._split(serve, self._answers(serve, rule))
+                return self._split(serve, rule)
             case JsonLogic():
                 return self._logic(serve, rule)
             case _:
                 assert_never(serve)
 
-    def _split(self, split: Split, answers: Answers) -> Decide:
+    def _split(self, split: Split, rule: Rule | None) -> Ending:
+        answers, layer = self._answers(split, rule), self._linker.layer_of(split)
         holdouts = self._linker.holdouts_of(split)
         self._holdouts |= {holdout.id for holdout in holdouts}
-        return compile_split(split, answers, self._linker.layer_of(split), holdouts)
+        return lambda last: compile_split(split, answers, layer, holdouts, last)
 
     def _answers(self, split: Split, rule: Rule | None) -> Answers:
         served_by_range = [each.variant for each in split.ranges]
@@ -256,17 +264,20 @@ class _FlagCompiler:
             without_unit=self._kept(without_unit(self._flag, split, rule)),
         )
 
-    def _logic(self, logic: JsonLogic, rule: Rule | None) -> Decide:
+    def _logic(self, logic: JsonLogic, rule: Rule | None) -> Ending:
         expression = compile_logic(logic, self._flag.key)
         names = [variant.name for variant in self._flag.variants]
         by_variant = {name: self._answer(name, Reason.TARGETING_MATCH, rule) for name in names}
         unknown = self._kept(unserved_logic(self._flag))
 
-        def decide(values: Values, now: datetime) -> Outcome:
-            result = expression(values, now)
-            return None if result is None else by_variant.get(variant_named(result) or "", unknown)
+        def ending_in(last: Evaluation | None) -> Decide:
+            def decide(values: Values, now: datetime) -> Outcome:
+                result = expression(values, now)
+                return last if result is None else by_variant.get(variant_named(result) or "", unknown)
 
-        return decide
+            return decide
+
+        return ending_in
 
     def _answer(
         self, variant: str | None, reason: Reason, rule: Rule | None = None, split: Split | None = None
@@ -290,37 +301,34 @@ def _constant(answer: Evaluation) -> Walk:
     return lambda _, __: answer
 
 
-def _nothing(_: Values, __: datetime) -> None:
-    return None
-
-
 @dataclass(frozen=True, slots=True)
 class _Step:
     """A rule compiled: parts that must all hold, and one answer or what decides on it."""
 
     needed: tuple[Part, ...]
-    outcome: Evaluation | Decide
-
-    def decide(self) -> Decide:
-        """The rule alone: its outcome, or None where it does not match."""
-        return self.then(_nothing)
+    outcome: Evaluation | Ending
 
     def then(self, otherwise: Decide) -> Decide:
         """The rule, and what follows where it serves nothing."""
-        form = Form.SERVE if isinstance(self.outcome, Evaluation) else Form.DECIDE
-        return when_all(self.needed, form, self.outcome, otherwise)
+        if isinstance(self.outcome, Evaluation):
+            return when_all(self.needed, Form.SERVE, self.outcome, otherwise)
+        return when_all(self.needed, Form.DECIDE, self.outcome(None), otherwise)
 
-    def at_last(self, last: Evaluation) -> Decide:
+    def ending_in(self, last: Evaluation | None) -> Decide:
         """The rule, and the answer where it serves nothing."""
-        form = Form.SERVE_OR if isinstance(self.outcome, Evaluation) else Form.DECIDE_OR
-        return when_all(self.needed, form, self.outcome, last)
+        if isinstance(self.outcome, Evaluation):
+            return when_all(self.needed, Form.SERVE_OR, self.outcome, last)
+        decide = self.outcome(last)
+        if all(part is ALWAYS for part in self.needed):
+            return decide
+        return when_all(self.needed, Form.DECIDE_OR, decide, last)
 
 
 def _chain(steps: Sequence[_Step], last: Evaluation) -> Walk:
     if not steps:
         return _constant(last)
     *earlier, final = steps
-    walk = final.at_last(last)
+    walk = final.ending_in(last)
     for step in reversed(earlier):
         walk = step.then(walk)
     # Without holdouts, and with an answer at its end, a chain gives answers only.
@@ -328,7 +336,7 @@ def _chain(steps: Sequence[_Step], last: Evaluation) -> Walk:
 
 
 def _loop(steps: Sequence[_Step], last: Evaluation) -> Walk:
-    decisions = tuple(step.decide() for step in steps)
+    decisions = tuple(step.ending_in(None) for step in steps)
 
     def walk(values: Values, now: datetime) -> Outcome:
         for decide in decisions:
@@ -344,7 +352,7 @@ def _loop(steps: Sequence[_Step], last: Evaluation) -> Walk:
 def _walk_past_holdouts(
     steps: Sequence[_Step], last: Evaluation, marked: Mapping[str, Mapping[int, Evaluation]]
 ) -> Walk:
-    decisions = tuple(step.decide() for step in steps)
+    decisions = tuple(step.ending_in(None) for step in steps)
 
     def walk(values: Values, now: datetime) -> Evaluation:
         holdout: str | None = None

@@ -63,7 +63,7 @@ class Form(StrEnum):
     SERVE = "outcome if condition else otherwise(values, now)"
     SERVE_OR = "outcome if condition else otherwise"
     DECIDE = "outcome(values, now) or otherwise(values, now) if condition else otherwise(values, now)"
-    DECIDE_OR = "outcome(values, now) or otherwise if condition else otherwise"
+    DECIDE_OR = "outcome(values, now) if condition else otherwise"
 
 
 class Joined(StrEnum):

@@ -1,7 +1,7 @@
 """Splits as closures: sticky assignment, then the unit's bucket, holdouts, the layer's slice, the range."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
@@ -45,23 +45,35 @@ class Answers:
     """The answers a split can give: one per range, one per variant kept, and those for a missing unit."""
 
     by_range: tuple[Evaluation | None, ...]
-    by_variant: dict[str, Evaluation]
+    by_variant: Mapping[str, Evaluation]
     without_unit: Evaluation | None
+    last: Evaluation | None = None
+
+    def ending_in(self, last: Evaluation | None) -> "Answers":
+        """The same, with `last` wherever nothing is served."""
+        if last is None:
+            return self
+        by_range = tuple(answer or last for answer in self.by_range)
+        return Answers(by_range, self.by_variant, self.without_unit or last, last)
 
 
-def compile_split(split: Split, answers: Answers, layer: Layer | None, holdouts: Sequence[Holdout]) -> Decide:
-    """The split as a function that serves, skips or holds out."""
-    missing = answers.without_unit
-    gates = [*(_held(holdout) for holdout in holdouts), *([_outside(split, layer)] if layer else [])]
-    ungated = _ungated(split, answers, missing)
+def compile_split(
+    split: Split, answers: Answers, layer: Layer | None, holdouts: Sequence[Holdout], last: Evaluation | None
+) -> Decide:
+    """The split as a function that serves, holds out, or gives `last` where it serves nothing."""
+    answers = answers.ending_in(last)
+    gates = [_held(holdout) for holdout in holdouts]
+    if layer is not None:
+        gates.append((_outside(split, layer), last))
+    ungated = _ungated(split, answers)
     if _is_plain(split):
-        ungated = _ungated_xd(split, answers, missing, ungated)
-    return _gated(_bucket_of(split.bucketing), missing, gates, ungated) if gates else ungated
+        ungated = _ungated_xd(split, answers, ungated)
+    return _gated(split, answers, gates, ungated) if gates else ungated
 
 
-def _ungated(split: Split, answers: Answers, missing: Evaluation | None) -> Decide:
-    bucket = _bucket_of(split.bucketing)
-    place = _placed(split, answers.by_range)
+def _ungated(split: Split, answers: Answers) -> Decide:
+    bucket, missing = _bucket_of(split.bucketing), answers.without_unit
+    place = _placed(split, answers)
 
     def decide(values: Values, _: datetime) -> Outcome:
         value = bucket(values)
@@ -70,7 +82,9 @@ def _ungated(split: Split, answers: Answers, missing: Evaluation | None) -> Deci
     return decide
 
 
-def _gated(bucket: Reader, missing: Evaluation | None, gates: Sequence[Gate], ungated: Decide) -> Decide:
+def _gated(split: Split, answers: Answers, gates: Sequence[Gate], ungated: Decide) -> Decide:
+    bucket, missing = _bucket_of(split.bucketing), answers.without_unit
+
     def decide(values: Values, now: datetime) -> Outcome:
         if bucket(values) is None:
             return missing
@@ -87,10 +101,10 @@ def _is_plain(split: Split) -> bool:
     return half_open and split.bucketing.bucketer is BucketerName.XD and len(split.bucketing.unit) == 1
 
 
-def _ungated_xd(split: Split, answers: Answers, missing: Evaluation | None, otherwise: Decide) -> Decide:
+def _ungated_xd(split: Split, answers: Answers, otherwise: Decide) -> Decide:
     """The default bucketer in one function: splits are most of what a busy service evaluates."""
     name, prefix = split.bucketing.unit[0], xd_prefix(split.bucketing.salt)
-    by_range = (*answers.by_range, None)
+    by_range, missing = (*answers.by_range, answers.last), answers.without_unit
     # (hash * total) >> 32 < end exactly when hash < ceil(end * 2^32 / total), which spares the product.
     ends = [-(-(int(each.high) << 32) // split.bucketing.total) for each in split.ranges]
     find, murmur = bisect_right, mmh3.mmh3_32_uintdigest
@@ -107,7 +121,9 @@ def _ungated_xd(split: Split, answers: Answers, missing: Evaluation | None, othe
     return decide
 
 
-def keep_assigned(sticky: Sticky, experiment: str, answers: Answers, fresh: Decide) -> Decide:
+def keep_assigned(
+    sticky: Sticky, experiment: str, answers: Answers, fresh: Decide, last: Evaluation | None
+) -> Decide:
     """The rule, except for units that have their variant already or were assigned before `minimum`."""
     blocked = [assignment_key(experiment, version) for version in range(sticky.minimum)]
     current = assignment_key(experiment, sticky.version)
@@ -117,7 +133,7 @@ def keep_assigned(sticky: Sticky, experiment: str, answers: Answers, fresh: Deci
         assigned = values.get(ASSIGNMENTS)
         if assigned:
             if any(key in assigned for key in blocked):
-                return None
+                return last
             answer = kept.get(assigned.get(current, ""))
             if answer is not None:
                 return answer
@@ -126,29 +142,30 @@ def keep_assigned(sticky: Sticky, experiment: str, answers: Answers, fresh: Deci
     return decide
 
 
-def _placed(split: Split, by_range: Sequence[Evaluation | None]) -> Place:
-    # Ranges touch and begin where the line does, so that the upper ends alone decide; past the last, nothing.
+def _placed(split: Split, answers: Answers) -> Place:
+    # Ranges touch and begin where the line does, so that the upper ends alone decide.
     ends = [each.high for each in split.ranges]
-    answers = (*by_range, None)
+    by_range = (*answers.by_range, answers.last)
     closed = {each.bounds is Bounds.CLOSED for each in split.ranges}
     if closed == {False}:
-        return lambda place: answers[bisect_right(ends, place)]
+        return lambda place: by_range[bisect_right(ends, place)]
     if closed == {True}:
-        return lambda place: answers[bisect_left(ends, place)]
-    return _placed_by_mixed_ends(split, by_range)
+        return lambda place: by_range[bisect_left(ends, place)]
+    return _placed_by_mixed_ends(split, answers)
 
 
-def _placed_by_mixed_ends(split: Split, by_range: Sequence[Evaluation | None]) -> Place:
+def _placed_by_mixed_ends(split: Split, answers: Answers) -> Place:
+    last = answers.last
     steps = [
         (each.high, each.bounds is Bounds.CLOSED, answer)
-        for each, answer in zip(split.ranges, by_range, strict=True)
+        for each, answer in zip(split.ranges, answers.by_range, strict=True)
     ]
 
     def place(value: float) -> Evaluation | None:
         for end, is_closed, answer in steps:
             if value < end or (is_closed and value == end):
                 return answer
-        return None
+        return last
 
     return place
 
@@ -168,14 +185,14 @@ def _held(holdout: Holdout) -> Gate:
     return stops, HeldOut(holdout.id)
 
 
-def _outside(split: Split, layer: Layer) -> Gate:
+def _outside(split: Split, layer: Layer) -> Callable[[Values], bool]:
     bucket, slices = _bucket_of(layer.bucketing), slices_of(split.experiment, layer)
 
     def stops(values: Values) -> bool:
         place = bucket(values)
         return place is None or not any(each.low <= place < each.high for each in slices)
 
-    return stops, None
+    return stops
 
 
 def slices_of(experiment: str | None, layer: Layer) -> tuple[LayerSlice, ...]:
