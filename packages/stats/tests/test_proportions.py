@@ -6,11 +6,13 @@ import pytest
 from assay_stats import (
     Alternative,
     Counts,
+    EventCounts,
     ExactMethod,
     Moments,
     Reason,
     delta_lift,
     exact_proportions,
+    poisson_difference,
     smallest_expected_count,
     two_proportions,
 )
@@ -139,6 +141,19 @@ def test_a_billion_units_keep_the_score_interval_accurate() -> None:
 
     assert result.lower == pytest.approx(3e-5 - half, abs=1e-12)
     assert result.upper == pytest.approx(3e-5 + half, abs=1e-12)
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+@pytest.mark.parametrize(("x0", "x1"), [(5, 20), (1_000, 1_100)])
+def test_rare_events_among_a_billion_units_are_poisson(x0: int, x1: int, mirrored: bool) -> None:
+    rates = poisson_difference(EventCounts(x0, 1e9), EventCounts(x1, 1e9))
+    arms = [Counts(1e9 - x if mirrored else x, 1e9) for x in (x0, x1)]
+
+    shares = two_proportions(*(arms[::-1] if mirrored else arms))
+
+    assert shares.lower == pytest.approx(rates.lower, rel=1e-5, abs=0)
+    assert shares.upper == pytest.approx(rates.upper, rel=1e-5, abs=0)
+    assert x0 > 100 or shares.upper == pytest.approx(rates.upper, rel=2e-8, abs=0)
 
 
 @pytest.mark.parametrize(

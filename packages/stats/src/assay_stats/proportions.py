@@ -15,6 +15,8 @@ from assay_stats.undefined import Bools, Codes, Floats, Reason, blank, first_rea
 
 _NORMAL = as_floats(np.inf)
 _INDISTINGUISHABLE = 1e-15
+_NEWTON_STEPS = 3
+_RARE = 1e-3
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -135,10 +137,18 @@ def _checked_difference(null: ArrayLike) -> Floats:
 
 
 def _score_variance(table: _Table, gap: Floats) -> Floats:
-    p0 = _restricted_share(table, gap)
+    rare, gap = _by_rarer_outcome(table, gap)
+    p0 = _restricted_share(rare, gap)
     p1 = np.clip(p0 + gap, 0.0, 1.0)
-    variance = p1 * (1 - p1) / table.n1 + p0 * (1 - p0) / table.n0
-    return variance * table.units / (table.units - 1)
+    variance = p1 * (1 - p1) / rare.n1 + p0 * (1 - p0) / rare.n0
+    return variance * rare.units / (rare.units - 1)
+
+
+def _by_rarer_outcome(table: _Table, gap: Floats) -> tuple[_Table, Floats]:
+    """The same table with failures counted where they are rarer: shares near 0 have digits to spare."""
+    flip = 2 * (table.x0 + table.x1) > table.units
+    x0, x1 = np.where(flip, table.n0 - table.x0, table.x0), np.where(flip, table.n1 - table.x1, table.x1)
+    return _Table(x0, table.n0, x1, table.n1), np.where(flip, -gap, gap)
 
 
 def _restricted_share(table: _Table, gap: Floats) -> Floats:
@@ -148,7 +158,10 @@ def _restricted_share(table: _Table, gap: Floats) -> Floats:
     square = ((table.n1 + 2 * table.n0) * gap - units - successes) / units
     linear = ((table.n0 * gap - units - 2 * table.x0) * gap + successes) / units
     constant = table.x0 / units * gap * (1 - gap)
-    root = _polished(_middle_root(square, linear, constant), square, linear, constant)
+    root = _middle_root(square, linear, constant)
+    # A share that is small beside the trigonometric root's error of 1e-8 starts from the quadratic instead.
+    start = np.where(root < _RARE, _larger_quadratic_root(square, linear, constant), root)
+    root = _polished(start, square, linear, constant)
     return np.clip(root, np.maximum(0.0, -gap), np.minimum(1.0, 1 - gap))
 
 
@@ -161,9 +174,16 @@ def _middle_root(square: Floats, linear: Floats, constant: Floats) -> Floats:
     return 2 * signed * np.cos((np.pi + np.arccos(cosine)) / 3) - third
 
 
+def _larger_quadratic_root(square: Floats, linear: Floats, constant: Floats) -> Floats:
+    """Root of the cubic without its cubic term; `square` is negative. The form without cancellation."""
+    root = np.sqrt(np.maximum(linear * linear - 4 * square * constant, 0.0))
+    below = np.where(root > linear, 2 * constant / (root - linear), 0.0)
+    return np.where(linear > 0, -(linear + root) / (2 * square), below)
+
+
 def _polished(root: Floats, square: Floats, linear: Floats, constant: Floats) -> Floats:
-    """Two Newton steps: near cosine 1, where large samples live, the trigonometric root has few digits."""
-    for _ in range(2):
+    """Newton steps: in large samples the trigonometric root has few digits, its cosine being near 1."""
+    for _ in range(_NEWTON_STEPS):
         value = ((root + square) * root + linear) * root + constant
         step = value / ((3 * root + 2 * square) * root + linear)
         root = np.where(np.isfinite(step) & (np.abs(step) < 1), root - step, root)
