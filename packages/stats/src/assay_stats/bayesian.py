@@ -25,12 +25,13 @@ from assay_stats.posteriors import (
 from assay_stats.results import Direction, Interval, Result
 from assay_stats.roots import bracketed_root
 from assay_stats.sequential.group_sequential import crossing
-from assay_stats.undefined import Codes, Floats, blank
+from assay_stats.undefined import Bools, Codes, Floats, blank
 
 PosteriorT = TypeVar("PosteriorT", NormalPosterior, BetaPosterior, GammaPosterior)
 
 FLAT = NormalPrior()
 _FAR = 1e-12
+_BULK = 10.0
 _SQRT_2 = float(np.sqrt(2.0))
 _SQRT_2PI = float(np.sqrt(2 * np.pi))
 _NODES, _WEIGHTS = leggauss(8)
@@ -286,10 +287,10 @@ def _unit_loss(x: Floats) -> Floats:
     return np.where(x > 0, right, density - x * ndtr(-x))[()]
 
 
-def _nodes(posterior: Posterior) -> tuple[Floats, Floats]:
+def _nodes(posterior: Posterior, steps: Floats = _EDGES) -> tuple[Floats, Floats]:
     """Gauss-Legendre nodes and weights that resolve every arm; `(..., n_nodes)`."""
     with np.errstate(all="ignore"):
-        places = posterior.centre[..., None] + posterior.scale[..., None] * _EDGES
+        places = posterior.centre[..., None] + posterior.scale[..., None] * steps
     edges = np.sort(np.where(np.isfinite(places), places, 0.0).reshape(*places.shape[:-2], -1), axis=-1)
     half = np.diff(edges, axis=-1)[..., None] / 2
     nodes = edges[..., :-1, None] + half * (1 + _NODES)
@@ -320,31 +321,40 @@ def _credible_ends(
 
 
 def _distribution_of_difference(control: PosteriorT, treatment: PosteriorT) -> Callable[[Floats], Floats]:
-    control_nodes, control_mass, control_width = _own_rule(control)
-    treatment_nodes, treatment_mass, treatment_width = _own_rule(treatment)
-    before, after = control.expanded(-1), treatment.expanded(-1)
-    control_is_narrower = control_width < treatment_width
+    """P(treatment - control <= d): over the narrower arm's nodes the wider one is smooth, not the other
+    way."""
+    control_is_narrower = np.asarray(_spread(control) < _spread(treatment))
+    narrow, wide = (
+        _chosen(control_is_narrower, *pair) for pair in ((control, treatment), (treatment, control))
+    )
+    values, masses = _own_rule(narrow)
+    sign = np.where(control_is_narrower, 1.0, -1.0)[..., None]
+    other = wide.expanded(-1)
 
     def below(difference: Floats) -> Floats:
-        d = difference[..., None]
-        over_control: Floats = np.sum(
-            control_mass * after.below(after.to_coordinate(control_nodes + d)), axis=-1
-        )
-        over_treatment: Floats = np.sum(
-            treatment_mass * before.above(before.to_coordinate(treatment_nodes - d)), axis=-1
-        )
-        return np.where(control_is_narrower, over_control, over_treatment)
+        share = other.below(other.to_coordinate(values + sign * difference[..., None]))
+        return np.asarray(np.sum(masses * np.where(sign > 0, share, 1 - share), axis=-1))
 
     return below
 
 
-def _own_rule(posterior: Posterior) -> tuple[Floats, Floats, Floats]:
-    """Values and masses of one posterior, and the distance between its quartiles."""
+def _spread(posterior: Posterior) -> Floats:
+    return posterior.quantile(0.75) - posterior.quantile(0.25)
+
+
+def _chosen(first: Bools, one: PosteriorT, other: PosteriorT) -> PosteriorT:
+    """Entry by entry one of two posteriors of a family."""
+    pairs = [(getattr(one, field.name), getattr(other, field.name)) for field in fields(one)]
+    columns: list[Floats] = [np.where(first, mine, theirs) for mine, theirs in pairs]
+    return type(one)(*columns)
+
+
+def _own_rule(posterior: Posterior) -> tuple[Floats, Floats]:
+    """Values and masses of one posterior's bulk, which suffices for probabilities that are not tiny."""
     arm = posterior.expanded(-1)
-    y, weights = _nodes(arm)
+    y, weights = _nodes(arm, _EDGES[np.abs(_EDGES) <= _BULK])
     mass = np.exp(arm.log_kernel(y)) * weights
-    width = posterior.quantile(0.75) - posterior.quantile(0.25)
-    return arm.value(y), mass / mass.sum(axis=-1, keepdims=True), width
+    return arm.value(y), mass / mass.sum(axis=-1, keepdims=True)
 
 
 __all__ = [

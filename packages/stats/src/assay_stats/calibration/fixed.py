@@ -331,7 +331,7 @@ FIXED_CLAIMS = tuple(
             "clusters",
             Kind.AT_MOST,
             0.05,
-            0.002,
+            0.004,
             200_000,
             in_blocks(_clusters),
         ),
