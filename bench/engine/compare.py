@@ -17,6 +17,8 @@ from typing import Any
 
 import eppo_client
 import growthbook
+from eppo_client import ClientConfig
+
 from assay_engine import Context, compile_ruleset, dumps, evaluate, evaluate_all
 from assay_engine.model import (
     AllOf,
@@ -32,7 +34,6 @@ from assay_engine.model import (
     Variant,
 )
 from assay_engine.values import FlagType
-from eppo_client import ClientConfig
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 KEY = "user-123"
@@ -98,8 +99,12 @@ def assay_flag(case: str, key: str) -> Flag:
 
 def assay_five(key: str) -> Flag:
     """Five rules of three clauses, then a three-way split."""
-    rules = tuple(Rule(f"r{at}", ServeVariant("a"), condition=assay_condition(each)) for at, each in enumerate(FIVE))
-    split = Split(Bucketing(key), tuple(SplitRange(low, high, name) for name, low, high in THIRDS), experiment=key)
+    rules = tuple(
+        Rule(f"r{at}", ServeVariant("a"), condition=assay_condition(each)) for at, each in enumerate(FIVE)
+    )
+    split = Split(
+        Bucketing(key), tuple(SplitRange(low, high, name) for name, low, high in THIRDS), experiment=key
+    )
     variants = tuple(Variant(name, name) for name in "abc")
     return Flag(key, FlagType.STRING, variants, rules=rules, fallthrough=split, off="a")
 
@@ -125,7 +130,9 @@ def eppo_rule(clauses: Sequence[tuple[str, Operator, Sequence[Any]]]) -> dict[st
     for name, operator, values in clauses:
         named = EPPO_OPERATORS[operator]
         texts = [str(value).lower() if isinstance(value, bool) else str(value) for value in values]
-        conditions.append({"attribute": name, "operator": named, "value": texts if named == "ONE_OF" else values[0]})
+        conditions.append(
+            {"attribute": name, "operator": named, "value": texts if named == "ONE_OF" else values[0]}
+        )
     return {"conditions": conditions}
 
 
@@ -134,7 +141,12 @@ def eppo_flag(case: str, key: str) -> dict[str, Any]:
     everyone = [{"salt": key, "ranges": [{"start": 0, "end": 10_000}]}]
 
     def allocation(name: str, variant: str, rules: list[Any], shards: list[Any]) -> dict[str, Any]:
-        return {"key": name, "rules": rules, "doLog": False, "splits": [{"variationKey": variant, "shards": shards}]}
+        return {
+            "key": name,
+            "rules": rules,
+            "doLog": False,
+            "splits": [{"variationKey": variant, "shards": shards}],
+        }
 
     match case:
         case "static":
@@ -151,7 +163,9 @@ def eppo_flag(case: str, key: str) -> dict[str, Any]:
                 for name, low, high in THIRDS
             ]
             allocations.append({"key": "all", "rules": [], "doLog": False, "splits": splits})
-    names: Sequence[tuple[str, Any]] = [("on", True), ("off", False)] if case != "five_rules" else [(n, n) for n in "abc"]
+    names: Sequence[tuple[str, Any]] = (
+        [("on", True), ("off", False)] if case != "five_rules" else [(n, n) for n in "abc"]
+    )
     return {
         "key": key,
         "enabled": True,
@@ -174,7 +188,9 @@ def growthbook_condition(clauses: Sequence[tuple[str, Operator, Sequence[Any]]])
             case Operator.SEMVER_GREATER_OR_EQUAL:
                 written[name] = {"$vgte": values[0]}
             case _:
-                sign = {Operator.GREATER: "$gt", Operator.GREATER_OR_EQUAL: "$gte", Operator.LESS: "$lt"}[operator]
+                sign = {Operator.GREATER: "$gt", Operator.GREATER_OR_EQUAL: "$gte", Operator.LESS: "$lt"}[
+                    operator
+                ]
                 written[name] = {sign: values[0]}
     return written
 
@@ -190,7 +206,9 @@ def growthbook_flag(case: str, key: str) -> dict[str, Any]:
             rule = {"force": True, "coverage": 0.3, "hashAttribute": "id", "hashVersion": 2, "seed": key}
             return {"defaultValue": False, "rules": [rule]}
         case _:
-            rules: list[dict[str, Any]] = [{"condition": growthbook_condition(each), "force": "a"} for each in FIVE]
+            rules: list[dict[str, Any]] = [
+                {"condition": growthbook_condition(each), "force": "a"} for each in FIVE
+            ]
             rules.append({"key": key, "variations": ["a", "b", "c"], "weights": [0.3333, 0.3333, 0.3334],
                           "hashAttribute": "id", "hashVersion": 2, "seed": key})  # fmt: skip
             return {"defaultValue": "a", "rules": rules}
@@ -217,7 +235,9 @@ def eppo(flags: dict[str, Any]) -> Any:
             base_url="http://127.0.0.1:9",
             assignment_logger=Silent(),
             poll_interval_seconds=None,
-            initial_configuration=eppo_client.Configuration(flags_configuration=json.dumps(configuration).encode()),
+            initial_configuration=eppo_client.Configuration(
+                flags_configuration=json.dumps(configuration).encode()
+            ),
         )
     )
     return client
@@ -269,7 +289,12 @@ def loading() -> dict[str, float]:
     ready = compile_ruleset(data)
     mebibytes = tracemalloc.get_traced_memory()[0] / 2**20
     tracemalloc.stop()
-    return {"flags": len(ready.flags), "bytes": len(data), "milliseconds": milliseconds, "mebibytes": mebibytes}
+    return {
+        "flags": len(ready.flags),
+        "bytes": len(data),
+        "milliseconds": milliseconds,
+        "mebibytes": mebibytes,
+    }
 
 
 def main() -> None:
@@ -286,9 +311,13 @@ def main() -> None:
             f"{row.case:<16}{row.assay_us:>10.3f}{row.eppo_us or 0:>10.3f}{eppo_ratio:>7.1f}"
             f"{row.growthbook_us or 0:>15.2f}{book_ratio:>7.1f}"
         )
-    print(f"1,000 flags from {load['bytes']:,.0f} bytes of JSON: {load['milliseconds']:.1f} ms, {load['mebibytes']:.1f} MiB")
+    print(
+        f"1,000 flags from {load['bytes']:,.0f} bytes of JSON: {load['milliseconds']:.1f} ms, {load['mebibytes']:.1f} MiB"
+    )
     if arguments.json:
-        arguments.json.write_text(json.dumps({"rows": [asdict(row) for row in rows], "loading": load}, indent=2))
+        arguments.json.write_text(
+            json.dumps({"rows": [asdict(row) for row in rows], "loading": load}, indent=2)
+        )
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
+from functools import lru_cache
 from typing import TypeAlias, TypeVar, cast
 
 from assay_engine.model import AttributePath
@@ -125,19 +126,27 @@ def read_member(value: object) -> str:
     raise DatafileError(f"{shown(value)} is not a unit: text of 1 to {LONGEST_UNIT} characters")
 
 
-def read_path(value: object) -> AttributePath:
+def read_attribute(value: object, step: str = "attribute") -> AttributePath:
     """An attribute: one name, or a path of names."""
     if isinstance(value, str):
-        return (read_name(value),)
+        return _one_step(value)
     if is_array(value) and 1 < len(value) <= DEEPEST_PATH:
-        return tuple(read_name(step) for step in value)
-    raise DatafileError(f"{shown(value)} is not an attribute: a name, or the names of a path of two or more")
+        return tuple(read_at(step, read_name, each) for each in value)
+    raise DatafileError(
+        f"{shown(value)} is not an attribute: a name, or the names of a path of two or more", (step,)
+    )
+
+
+# Few names stand in many clauses: each is looked at once, and its path shared.
+@lru_cache(maxsize=4096)
+def _one_step(name: str) -> AttributePath:
+    return (read_at("attribute", read_name, name),)
 
 
 def read_scalar(value: object) -> Scalar:
     """A boolean, a finite number or text."""
     if isinstance(value, str):
-        if len(value) <= LONGEST_TEXT and is_unicode(value):
+        if len(value) <= LONGEST_TEXT and (value.isascii() or is_unicode(value)):
             return value
     elif isinstance(value, bool) or is_finite_number(value):
         return value

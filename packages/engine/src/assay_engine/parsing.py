@@ -16,6 +16,7 @@ from assay_engine.fields import (
     DatafileError,
     JsonObject,
     read_at,
+    read_attribute,
     read_boolean,
     read_choice,
     read_frozen,
@@ -26,7 +27,6 @@ from assay_engine.fields import (
     read_number,
     read_object,
     read_optional,
-    read_path,
     read_scalar,
     read_text,
     read_whole,
@@ -206,7 +206,7 @@ def condition_from_json(document: object, depth: int = DEEPEST_CONDITION) -> Con
 
 def _clause(document: JsonObject) -> Clause:
     fields = read_object(document, _CLAUSE, needs=("attribute", "operator"))
-    attribute = read_at("attribute", read_path, fields["attribute"])
+    attribute = read_attribute(fields["attribute"])
     operator = read_choice(fields, "operator", Operator, None)
     values = read_list(fields, "values", read_scalar, MOST_VALUES)
     if len(fields) == 3 and values:  # noqa: PLR2004 — nothing but these three, as most clauses are
@@ -315,7 +315,7 @@ def _bucketing_in(fields: JsonObject) -> Bucketing:
 
 
 def _unit(fields: JsonObject) -> AttributePath:
-    return read_at("unit", read_path, fields["unit"]) if "unit" in fields else (TARGETING_KEY,)
+    return read_attribute(fields["unit"], "unit") if "unit" in fields else (TARGETING_KEY,)
 
 
 def _split_range(document: object) -> SplitRange:

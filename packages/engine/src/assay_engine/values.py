@@ -1,7 +1,7 @@
 """The values a flag can serve and an attribute can hold."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import NoReturn, TypeAlias, TypeGuard
@@ -99,14 +99,13 @@ def freeze(value: object) -> JsonValue:
 
 def fits(flag_type: FlagType, value: object) -> bool:
     """Whether a variant of a flag of this type may hold the value."""
-    match flag_type:
-        case FlagType.BOOLEAN:
-            return isinstance(value, bool)
-        case FlagType.STRING:
-            return isinstance(value, str) and is_unicode(value)
-        case FlagType.INTEGER:
-            return type(value) is int and abs(value) <= LARGEST_INTEGER
-        case FlagType.FLOAT:
-            return type(value) is float and math.isfinite(value)
-        case FlagType.JSON:
-            return isinstance(value, dict | list)
+    return _FITS[flag_type](value)
+
+
+_FITS: Mapping[FlagType, Callable[[object], bool]] = {
+    FlagType.BOOLEAN: lambda value: isinstance(value, bool),
+    FlagType.STRING: lambda value: isinstance(value, str) and is_unicode(value),
+    FlagType.INTEGER: lambda value: type(value) is int and abs(value) <= LARGEST_INTEGER,
+    FlagType.FLOAT: lambda value: type(value) is float and math.isfinite(value),
+    FlagType.JSON: lambda value: isinstance(value, dict | list),
+}

@@ -123,8 +123,8 @@ class _Check:
 
     def _flag(self, flag: Flag) -> Iterator[Problem]:
         where = f"flag {flag.key!r}"
-        yield from _repeated(f"{where}, variant", [variant.name for variant in flag.variants])
-        yield from _repeated(f"{where}, rule", [rule.id for rule in flag.rules])
+        yield from _repeated("variant", [variant.name for variant in flag.variants], where)
+        yield from _repeated("rule", [rule.id for rule in flag.rules], where)
         if not flag.variants:
             yield Problem(where, "it has no variants")
         for variant in flag.variants:
@@ -256,13 +256,14 @@ def _walk(condition: Condition) -> Iterator[Condition]:
         yield from _walk(condition.condition)
 
 
-def _repeated(kind: str, keys: Sequence[str]) -> Iterator[Problem]:
-    if len(set(keys)) < len(keys):
-        seen: set[str] = set()
-        for key in keys:
-            if key in seen:
-                yield Problem(f"{kind} {key!r}", "it is there twice")
-            seen.add(key)
+def _repeated(kind: str, keys: Sequence[str], inside: str = "") -> Iterator[Problem]:
+    if len(set(keys)) == len(keys):
+        return
+    seen: set[str] = set()
+    for key in keys:
+        if key in seen:
+            yield Problem(f"{inside}{', ' if inside else ''}{kind} {key!r}", "it is there twice")
+        seen.add(key)
 
 
 def _cycles_and_depths(uses: Mapping[str, Sequence[str]]) -> Iterator[Problem]:

@@ -7,37 +7,33 @@ from assay_engine.model import AttributePath, Clause, Missing, Operator
 from assay_engine.rules.generate import Part, Predicate, Template, Values, call
 from assay_engine.rules.operators import prepare, read
 from assay_engine.rules.scalars import version
+from assay_engine.values import Scalar
 
 Reader: TypeAlias = Callable[[Values], Any]
 
-_OPPOSITE = {
-    Operator.LESS: Operator.GREATER_OR_EQUAL,
-    Operator.LESS_OR_EQUAL: Operator.GREATER,
-    Operator.GREATER: Operator.LESS_OR_EQUAL,
-    Operator.GREATER_OR_EQUAL: Operator.LESS,
-    Operator.SEMVER_LESS: Operator.SEMVER_GREATER_OR_EQUAL,
-    Operator.SEMVER_LESS_OR_EQUAL: Operator.SEMVER_GREATER,
-    Operator.SEMVER_GREATER: Operator.SEMVER_LESS_OR_EQUAL,
-    Operator.SEMVER_GREATER_OR_EQUAL: Operator.SEMVER_LESS,
-    Operator.PRESENT: Operator.ABSENT,
-    Operator.ABSENT: Operator.PRESENT,
-}
-_NUMBERS = {
-    Operator.LESS: Template.LESS,
-    Operator.LESS_OR_EQUAL: Template.LESS_OR_EQUAL,
-    Operator.GREATER: Template.GREATER,
-    Operator.GREATER_OR_EQUAL: Template.GREATER_OR_EQUAL,
+# The templates for an operator and for its negation. A comparison's negation is another comparison, so that a
+# missing attribute fails both.
+_COMPARISONS = {
+    Operator.LESS: (Template.LESS, Template.GREATER_OR_EQUAL),
+    Operator.LESS_OR_EQUAL: (Template.LESS_OR_EQUAL, Template.GREATER),
+    Operator.GREATER: (Template.GREATER, Template.LESS_OR_EQUAL),
+    Operator.GREATER_OR_EQUAL: (Template.GREATER_OR_EQUAL, Template.LESS),
+    Operator.PRESENT: (Template.PRESENT, Template.ABSENT),
+    Operator.ABSENT: (Template.ABSENT, Template.PRESENT),
 }
 _VERSIONS = {
-    Operator.SEMVER_LESS: Template.VERSION_LESS,
-    Operator.SEMVER_LESS_OR_EQUAL: Template.VERSION_LESS_OR_EQUAL,
-    Operator.SEMVER_GREATER: Template.VERSION_GREATER,
-    Operator.SEMVER_GREATER_OR_EQUAL: Template.VERSION_GREATER_OR_EQUAL,
+    Operator.SEMVER_EQUALS: (Template.VERSION_IS, Template.VERSION_IS_NOT),
+    Operator.SEMVER_LESS: (Template.VERSION_LESS, Template.VERSION_GREATER_OR_EQUAL),
+    Operator.SEMVER_LESS_OR_EQUAL: (Template.VERSION_LESS_OR_EQUAL, Template.VERSION_GREATER),
+    Operator.SEMVER_GREATER: (Template.VERSION_GREATER, Template.VERSION_LESS_OR_EQUAL),
+    Operator.SEMVER_GREATER_OR_EQUAL: (Template.VERSION_GREATER_OR_EQUAL, Template.VERSION_LESS),
 }
-_TEXTS = {
+_AFFIXES = {
     Operator.STARTS_WITH: Template.STARTS_WITH,
     Operator.ENDS_WITH: Template.ENDS_WITH,
 }
+_EQUALITIES = frozenset({Operator.EQUALS, Operator.IN})
+_UNKNOWN, _FAILS = Missing.UNKNOWN, Missing.FAILS
 
 
 def clause_part(clause: Clause, *, positive: bool = True) -> Part:
@@ -79,35 +75,25 @@ def _judged(verdict: Predicate, *, wanted: bool, missing_holds: bool) -> Predica
 
 
 def _quick(clause: Clause, name: str, *, wanted: bool) -> Part | None:
-    operator = clause.operator if wanted else _OPPOSITE.get(clause.operator, clause.operator)
-    match operator:
-        case Operator.PRESENT:
-            return Part(Template.PRESENT, name)
-        case Operator.ABSENT:
-            return Part(Template.ABSENT, name)
-        case _ if operator in _NUMBERS:
-            return Part(_NUMBERS[operator], name, clause.values[0])
-        case _ if operator in _VERSIONS:
-            return Part(_VERSIONS[operator], name, version(str(clause.values[0])))
-        case _:
-            return _quick_text(clause, name, wanted=wanted)
+    operator, values = clause.operator, clause.values
+    if operator in _EQUALITIES:
+        return _equality(name, values, wanted=wanted)
+    if operator in _COMPARISONS:
+        return Part(_COMPARISONS[operator][not wanted], name, values[0] if values else None)
+    if operator in _VERSIONS:
+        return Part(_VERSIONS[operator][not wanted], name, version(str(values[0])))
+    if wanted and operator in _AFFIXES:
+        return Part(_AFFIXES[operator], name, tuple(map(str, values)))
+    if wanted and operator is Operator.CONTAINS and len(values) == 1:
+        return Part(Template.CONTAINS, name, values[0])
+    return None
 
 
-def _quick_text(clause: Clause, name: str, *, wanted: bool) -> Part | None:
-    texts = tuple(value for value in clause.values if isinstance(value, str))
-    match clause.operator:
-        case Operator.EQUALS if isinstance(clause.values[0], bool):
-            return Part(Template.IS, name, clause.values[0] is wanted)
-        case Operator.EQUALS | Operator.IN if len(texts) == len(clause.values):
-            return _one_of(name, frozenset(texts), wanted=wanted)
-        case Operator.CONTAINS if wanted and len(texts) == 1:
-            return Part(Template.CONTAINS, name, texts[0])
-        case operator if wanted and operator in _TEXTS:
-            return Part(_TEXTS[operator], name, texts)
-        case Operator.SEMVER_EQUALS if wanted:
-            return Part(Template.VERSION_IS, name, version(texts[0]))
-        case _:
-            return None
+def _equality(name: str, values: tuple[Scalar, ...], *, wanted: bool) -> Part | None:
+    if len(values) == 1 and values[0].__class__ is bool:
+        return Part(Template.IS, name, values[0] is wanted)
+    texts = [value for value in values if isinstance(value, str)]
+    return _one_of(name, frozenset(texts), wanted=wanted) if len(texts) == len(values) else None
 
 
 def _one_of(name: str, texts: frozenset[str], *, wanted: bool) -> Part:

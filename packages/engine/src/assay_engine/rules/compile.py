@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
-from typing import TypeAlias, TypeVar, assert_never, cast
+from typing import NamedTuple, TypeAlias, TypeVar, assert_never, cast
 
 from assay_engine.model import (
     AllOf,
@@ -301,8 +301,7 @@ def _constant(answer: Evaluation) -> Walk:
     return lambda _, __: answer
 
 
-@dataclass(frozen=True, slots=True)
-class _Step:
+class _Step(NamedTuple):
     """A rule compiled: parts that must all hold, and one answer or what decides on it."""
 
     needed: tuple[Part, ...]

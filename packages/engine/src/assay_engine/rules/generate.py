@@ -7,12 +7,11 @@ text of a user is ever compiled. Functions are made once per shape and kept: a t
 
 import ast
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
 from itertools import chain
-from typing import Any, TypeAlias, cast
+from typing import Any, NamedTuple, TypeAlias, cast
 
 from assay_engine.rules.scalars import version
 
@@ -50,6 +49,7 @@ class Template(StrEnum):
     GREATER = f"{_NUMBER} and x > value"
     GREATER_OR_EQUAL = f"{_NUMBER} and x >= value"
     VERSION_IS = f"{_VERSION} and y == value"
+    VERSION_IS_NOT = f"{_VERSION} and y != value"
     VERSION_LESS = f"{_VERSION} and y < value"
     VERSION_LESS_OR_EQUAL = f"{_VERSION} and y <= value"
     VERSION_GREATER = f"{_VERSION} and y > value"
@@ -73,8 +73,7 @@ class Joined(StrEnum):
     ANY = "or"
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """One operand of a condition: a template with its attribute and value."""
 
     template: Template

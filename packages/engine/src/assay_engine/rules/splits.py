@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import mmh3
 
-from assay_engine.bucketing import XD_LENGTH, prepare, xd_prefix
+from assay_engine.bucketing import XD_LENGTH, prepare, unit_text, xd_prefix
 from assay_engine.context import ASSIGNMENTS
 from assay_engine.model import (
     Bounds,
@@ -65,9 +65,7 @@ def compile_split(
     gates = [_held(holdout) for holdout in holdouts]
     if layer is not None:
         gates.append((_outside(split, layer), last))
-    ungated = _ungated(split, answers)
-    if _is_plain(split):
-        ungated = _ungated_xd(split, answers, ungated)
+    ungated = _ungated_xd(split, answers) if _is_plain(split) else _ungated(split, answers)
     return _gated(split, answers, gates, ungated) if gates else ungated
 
 
@@ -101,7 +99,7 @@ def _is_plain(split: Split) -> bool:
     return half_open and split.bucketing.bucketer is BucketerName.XD and len(split.bucketing.unit) == 1
 
 
-def _ungated_xd(split: Split, answers: Answers, otherwise: Decide) -> Decide:
+def _ungated_xd(split: Split, answers: Answers) -> Decide:
     """The default bucketer in one function: splits are most of what a busy service evaluates."""
     name, prefix = split.bucketing.unit[0], xd_prefix(split.bucketing.salt)
     by_range, missing = (*answers.by_range, answers.last), answers.without_unit
@@ -109,12 +107,13 @@ def _ungated_xd(split: Split, answers: Answers, otherwise: Decide) -> Decide:
     ends = [-(-(int(each.high) << 32) // split.bucketing.total) for each in split.ranges]
     find, murmur = bisect_right, mmh3.mmh3_32_uintdigest
 
-    def decide(values: Values, now: datetime) -> Outcome:
+    def decide(values: Values, _: datetime) -> Outcome:
         unit = values.get(name)
-        if unit.__class__ is not str or not unit:
-            return otherwise(values, now)
+        text = unit if unit.__class__ is str else unit_text(unit)
+        if not text:
+            return missing
         try:
-            return by_range[find(ends, murmur(("xd" + (prefix + unit)[-XD_LENGTH:]).encode()))]
+            return by_range[find(ends, murmur(("xd" + (prefix + text)[-XD_LENGTH:]).encode()))]
         except UnicodeEncodeError:
             return missing
 
