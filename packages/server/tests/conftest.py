@@ -105,7 +105,7 @@ async def serving(app: FastAPI) -> AsyncGenerator[httpx2.AsyncClient]:
     """A client of an app that has started."""
     async with app.router.lifespan_context(app) as state:
         transport = httpx2.ASGITransport(_with_state(app, state), raise_app_exceptions=False)
-        async with httpx2.AsyncClient(transport=transport, base_url="http://assay.test") as http:
+        async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as http:
             yield http
 
 

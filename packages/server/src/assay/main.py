@@ -10,6 +10,7 @@ from starlette.middleware import Middleware
 
 from assay import __version__
 from assay.api import description, health, problems, v1
+from assay.api.guards import Guards, UnexpectedErrors
 from assay.core.config import Settings
 from assay.core.database import Database
 from assay.core.security import BodyLimit, SecurityHeaders
@@ -50,6 +51,8 @@ def build_app(settings: Settings, open_database: OpenDatabase) -> FastAPI:
             Middleware(CorrelationIdMiddleware, header_name="X-Request-ID"),
             Middleware(RequestLog, telemetry=telemetry),
             Middleware(SecurityHeaders),
+            Middleware(UnexpectedErrors),
+            Middleware(Guards, settings=settings),
             Middleware(BodyLimit, max_bytes=settings.max_body_bytes),
         ],
     )

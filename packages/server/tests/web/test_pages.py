@@ -32,7 +32,7 @@ async def test_the_first_page_tells_how_to_begin(client: httpx2.AsyncClient) -> 
 
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     assert "assay demo" in answer.text
-    assert "curl http://assay.test/api/v1/projects/default/metrics" in answer.text
+    assert "curl http://127.0.0.1:8000/api/v1/projects/default/metrics" in answer.text
     assert 'href="/projects/default"' in answer.text
 
 
@@ -341,7 +341,7 @@ async def test_the_first_page_stands_at_the_sub_path_itself(
         answer = await client.get(path, follow_redirects=True)
 
     assert answer.status_code == 200
-    assert "curl http://assay.test/tools/assay/api/v1/projects/default/metrics" in answer.text
+    assert "curl http://127.0.0.1:8000/tools/assay/api/v1/projects/default/metrics" in answer.text
 
 
 async def test_the_documentation_is_ours(client: httpx2.AsyncClient) -> None:

@@ -4,19 +4,17 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
-import structlog
 from asgi_correlation_id import correlation_id
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import Field
 from starlette.exceptions import HTTPException
-from starlette.routing import compile_path, get_route_path
+from starlette.routing import compile_path
 
-from assay.shared.errors import AssayError, Conflict, Denied, Invalid, NotFound
+from assay.core.sub_path import route_path
+from assay.shared.errors import AssayError, ConditionMissing, Conflict, Denied, Invalid, NotFound, Stale
 from assay.shared.schema import Outgoing
-
-log = structlog.get_logger()
 
 MEDIA_TYPE = "application/problem+json"
 STATUS_BY_KIND: dict[type[AssayError], HTTPStatus] = {
@@ -24,6 +22,8 @@ STATUS_BY_KIND: dict[type[AssayError], HTTPStatus] = {
     Conflict: HTTPStatus.CONFLICT,
     Invalid: HTTPStatus.UNPROCESSABLE_ENTITY,
     Denied: HTTPStatus.FORBIDDEN,
+    Stale: HTTPStatus.PRECONDITION_FAILED,
+    ConditionMissing: HTTPStatus.PRECONDITION_REQUIRED,
 }
 
 
@@ -56,11 +56,10 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
 
 
 def install(app: FastAPI) -> None:
-    """Translates every failure of the app."""
+    """Translates the failures that have a meaning; `guards.UnexpectedErrors` answers for the others."""
     app.add_exception_handler(AssayError, _domain_failure)
     app.add_exception_handler(RequestValidationError, _invalid_request)
     app.add_exception_handler(HTTPException, _http_failure)
-    app.add_exception_handler(Exception, _unexpected)
 
 
 def problem(
@@ -82,7 +81,8 @@ def problem(
 def _domain_failure(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, AssayError)  # noqa: S101 — Starlette dispatches by this very class
     status = next(status for kind, status in STATUS_BY_KIND.items() if isinstance(error, kind))
-    return problem(status, code=error.code, detail=error.message)
+    errors = [FieldProblem(location=[detail.where], message=detail.message) for detail in error.details]
+    return problem(status, code=error.code, detail=error.message, errors=errors)
 
 
 def _invalid_request(_request: Request, error: Exception) -> JSONResponse:
@@ -111,7 +111,7 @@ def _http_failure(request: Request, error: Exception) -> JSONResponse:
 
 def _allowed_methods(request: Request) -> list[str]:
     # The route that refused knows its own method only; the description knows all of the path's.
-    path = get_route_path(request.scope)
+    path = route_path(request.scope)
     paths: dict[str, dict[str, object]] = request.app.openapi()["paths"]
     return sorted(
         {
@@ -120,13 +120,4 @@ def _allowed_methods(request: Request) -> list[str]:
             if compile_path(template)[0].match(path)
             for method in operations
         }
-    )
-
-
-def _unexpected(_request: Request, error: Exception) -> JSONResponse:
-    log.error("unexpected_error", exc_info=error)
-    return problem(
-        HTTPStatus.INTERNAL_SERVER_ERROR,
-        code="internal_error",
-        detail="an error inside Assay; its log has the details under the correlation id",
     )

@@ -115,6 +115,38 @@ def demo(
 
 
 @app.command()
+def verify_stats(
+    *,
+    scale: Annotated[
+        float,
+        typer.Option(min=0.001, max=100, help="Simulated experiments, as a multiple of the full suite."),
+    ] = 0.1,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed and scale give the same report.")] = 0,
+    data: Annotated[
+        Path | None, typer.Option(help="CSV or Parquet: make the same claims about your own metric.")
+    ] = None,
+    metric: Annotated[str | None, typer.Option(help="Column of your metric in --data.")] = None,
+    covariate: Annotated[
+        str | None, typer.Option(help="Column of the same units before the experiment.")
+    ] = None,
+    output: FormatOption = Format.TABLE,
+) -> None:
+    """Proves the statistics on this machine: simulates what every method promises, controls included.
+
+    Examples:
+
+      assay verify-stats
+
+      assay verify-stats --scale 1 --seed 7 --format json
+
+      assay verify-stats --data orders.parquet --metric revenue
+    """
+    from assay.cli.commands import verify_stats as command
+
+    command.verify_stats(scale=scale, seed=seed, data=data, metric=metric, covariate=covariate, output=output)
+
+
+@app.command()
 def analyze(
     file: Annotated[Path, typer.Argument(help="CSV or Parquet, one row per unit.", show_default=False)],
     *,

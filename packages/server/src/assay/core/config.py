@@ -39,6 +39,11 @@ class Settings(BaseSettings):
     root_path: str = Field(
         default="", pattern=r"^(/[A-Za-z0-9._~-]+)*$", description="Sub-path a proxy serves Assay under."
     )
+    allowed_hosts: str = Field(
+        default="",
+        description="Host names answered to, separated by commas, `*` for any; "
+        "unset means local names when `host` is a loopback address, else any.",
+    )
     data_directory: Path = Field(
         default_factory=default_data_directory, description="Folder of the embedded database and all files."
     )

@@ -14,3 +14,9 @@ class SubPath:
         """Names the sub-path to everything that serves the request."""
         below = self._root_path and scope["type"] == "http"
         await self._app({**scope, "root_path": self._root_path} if below else scope, receive, send)
+
+
+def route_path(scope: Scope) -> str:
+    """The path below the sub-path, whichever way the proxy passed it on."""
+    path: str = scope["path"]
+    return path.removeprefix(scope.get("root_path", ""))
