@@ -4,15 +4,18 @@ from typing import Any
 
 from alembic import context
 
+from assay.access import models as access
+from assay.audit import models as audit
 from assay.events import models as events
 from assay.experiments import models as experiments
+from assay.flags import models as flags
 from assay.jobs import models as jobs
 from assay.metrics import models as metrics
 from assay.projects import models as projects
 from assay.shared.base_model import Base
 
 # A table is known once its module is imported; naming them makes that visible.
-DOMAINS = (projects, jobs, metrics, experiments, events)
+DOMAINS = (projects, jobs, metrics, experiments, events, audit, flags, access)
 
 
 def _ours(_object: Any, name: str | None, kind: str, reflected: bool, _compare_to: Any) -> bool:  # noqa: ANN401 — Alembic's signature

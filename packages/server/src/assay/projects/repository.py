@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import select
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from assay.core.database import ReadSession, WriteSession
@@ -58,3 +58,32 @@ async def insert_environment(
     values = {"id": new_id(), "project_id": project_id, "key": key, "name": name, "revision": 0}
     statement = insert(Environment).values(values).on_conflict_do_nothing()
     return await tx.scalar(statement.returning(Environment))
+
+
+async def environment_by_id(tx: ReadSession, environment_id: uuid.UUID) -> Environment | None:
+    """The environment with this identifier, as the database has it now."""
+    statement = select(Environment).where(Environment.id == environment_id)
+    return await tx.scalar(statement, execution_options={"populate_existing": True})
+
+
+async def revisions(tx: ReadSession) -> dict[uuid.UUID, int]:
+    """The revision of every environment."""
+    rows = await tx.execute(select(Environment.id, Environment.revision))
+    return dict(rows.tuples().all())
+
+
+async def raise_revision(tx: WriteSession, environment_id: uuid.UUID) -> int:
+    """The environment's next revision; its row stays locked until the transaction ends."""
+    statement = (
+        update(Environment)
+        .where(Environment.id == environment_id)
+        .values(revision=Environment.revision + 1)
+        .returning(Environment.revision)
+        .execution_options(synchronize_session=False)
+    )
+    return (await tx.execute(statement)).scalar_one()
+
+
+async def notify(tx: WriteSession, channel: str, payload: str) -> None:
+    """Tells all listeners, once the transaction has been committed."""
+    await tx.execute(select(func.pg_notify(channel, payload)))

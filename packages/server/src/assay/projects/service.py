@@ -12,6 +12,7 @@ from assay.shared import pagination
 
 DEFAULT_PROJECT = "default"
 DEFAULT_ENVIRONMENT = "production"
+REVISION_CHANNEL = "assay_revision"
 
 
 async def create(tx: WriteSession, new: ProjectCreate) -> Project:
@@ -97,3 +98,31 @@ async def environments(
     project = await get(tx, project_key)
     rows = await repository.environments(tx, project.id, cursor=cursor, limit=limit)
     return pagination.split(rows, limit=limit)
+
+
+async def environment(tx: ReadSession, environment_id: uuid.UUID) -> Environment:
+    """The environment with this identifier.
+
+    Raises:
+        EnvironmentNotFound: There is none.
+    """
+    found = await repository.environment_by_id(tx, environment_id)
+    if found is None:
+        raise EnvironmentNotFound(f"no environment {str(environment_id)!r}", value=environment_id)
+    return found
+
+
+async def environment_revisions(tx: ReadSession) -> dict[uuid.UUID, int]:
+    """The revision of every environment of every project."""
+    return await repository.revisions(tx)
+
+
+async def bump_revision(tx: WriteSession, environment_id: uuid.UUID) -> int:
+    """The environment's next revision, announced on `assay_revision` when the transaction commits.
+
+    Until then the environment's row is locked: whoever bumps first and reads afterwards sees what the one
+    before has committed, so changes of what an environment serves happen one after the other.
+    """
+    revision = await repository.raise_revision(tx, environment_id)
+    await repository.notify(tx, REVISION_CHANNEL, f"{environment_id}:{revision}")
+    return revision

@@ -1,6 +1,14 @@
-"""The four ways a request can fail; the edge alone turns them into status codes."""
+"""The ways a request can fail; the edge alone turns them into status codes."""
 
-from typing import ClassVar
+from collections.abc import Sequence
+from typing import ClassVar, NamedTuple
+
+
+class Detail(NamedTuple):
+    """One of several things that are wrong: where, and what."""
+
+    where: str
+    message: str
 
 
 class AssayError(Exception):
@@ -8,10 +16,11 @@ class AssayError(Exception):
 
     code: ClassVar[str] = "error"
 
-    def __init__(self, message: str, *, value: object = None) -> None:
+    def __init__(self, message: str, *, value: object = None, details: Sequence[Detail] = ()) -> None:
         super().__init__(message)
         self.message = message
         self.value = value
+        self.details = tuple(details)
 
 
 class NotFound(AssayError):
@@ -36,3 +45,15 @@ class Denied(AssayError):
     """The caller may see the thing but not do this to it."""
 
     code = "denied"
+
+
+class Stale(AssayError):
+    """The thing has changed since the caller read it; nothing has been changed."""
+
+    code = "stale"
+
+
+class ConditionMissing(AssayError):
+    """The caller must say which version of the thing the change is meant for."""
+
+    code = "condition_missing"

@@ -52,8 +52,17 @@ def after(
     return statement.order_by(column).limit(limit + 1)
 
 
+def before(
+    statement: Select[*Columns], column: InstrumentedAttribute[uuid.UUID], *, cursor: str | None, limit: int
+) -> Select[*Columns]:
+    """As `after`, but from the newest backwards."""
+    if cursor is not None:
+        statement = statement.where(column < _decode(cursor))
+    return statement.order_by(column.desc()).limit(limit + 1)
+
+
 def split(rows: Sequence[Row], *, limit: int) -> tuple[Sequence[Row], str | None]:
-    """The rows of the page and the cursor of the next one, from what `after` read."""
+    """The rows of the page and the cursor of the next one, from what `after` or `before` read."""
     if len(rows) <= limit:
         return rows, None
     return rows[:limit], _encode(rows[limit - 1].id)

@@ -1,0 +1,1 @@
+"""Flags and segments: drafts, publishing, history, and what an environment serves."""

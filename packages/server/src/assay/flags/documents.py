@@ -1,0 +1,146 @@
+"""A flag's document: its definition and one environment's configuration, in the engine's wire form.
+
+The engine's parser is the only one; what is stored is what it gave back, so that equal flags have equal text.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from assay.flags.errors import MalformedFlag, Unpublishable
+from assay.shared.errors import Detail
+from assay_engine import DatafileError, Flag, Ruleset, Segment, loads
+from assay_engine.parsing import FORMAT, flag_from_json, segment_from_json
+from assay_engine.rules.check import check_meaning, errors
+
+CONFIGURATION = ("enabled", "rules", "fallthrough", "off")
+BOOLEAN_VARIANTS: Mapping[str, Any] = {"on": True, "off": False}
+
+T = TypeVar("T")
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """What a flag is everywhere."""
+
+    key: str
+    type: str
+    variants: Mapping[str, Any]
+    metadata: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """An environment's documents as JSON text: flags by key, other parts by kind and key."""
+
+    flags: Mapping[str, str]
+    parts: Mapping[tuple[str, str], str]
+
+    def datafile(self, *, environment: str, revision: int) -> str:
+        """The datafile of these documents, ordered by key."""
+        lists = {kind: _joined(self._of(kind)) for kind in ("segment", "layer", "holdout")}
+        flags = _joined(text for _, text in sorted(self.flags.items()))
+        head = (
+            f'{{"format":{json.dumps(FORMAT)},"environment":{json.dumps(environment)},"revision":{revision}'
+        )
+        others = "".join(f',"{kind}s":{texts}' for kind, texts in lists.items())
+        return f'{head},"flags":{flags}{others}}}'
+
+    def _of(self, kind: str) -> Iterable[str]:
+        return (text for (of, _), text in sorted(self.parts.items()) if of == kind)
+
+
+def define(definition: Definition) -> Definition:
+    """The definition as the engine writes it.
+
+    Raises:
+        MalformedFlag: Key, variants or metadata are not of the format.
+    """
+    flag = compose(definition, {})
+    # Variant names become rows of their own when evaluations are counted, and PostgreSQL's text has no NUL.
+    if any("\x00" in variant.name for variant in flag.variants):
+        raise MalformedFlag(f"flag {flag.key!r}: a variant's name contains NUL")
+    return definition_of(flag)
+
+
+def definition_of(flag: Flag) -> Definition:
+    """The part of a flag that is the same in every environment."""
+    variants = {variant.name: variant.value for variant in flag.variants}
+    return Definition(flag.key, flag.type.value, variants, dict(flag.metadata))
+
+
+def compose(definition: Definition, configuration: Mapping[str, Any]) -> Flag:
+    """The flag as an environment with this configuration serves it.
+
+    Raises:
+        MalformedFlag: The configuration is not of the format.
+    """
+    document = {
+        "key": definition.key,
+        "type": definition.type,
+        "variants": dict(definition.variants),
+        "metadata": dict(definition.metadata),
+        **{name: value for name, value in configuration.items() if value is not None},
+    }
+    return _parsed(flag_from_json, document)
+
+
+def configuration_of(document: Mapping[str, Any]) -> Document:
+    """The part of a flag's document that is an environment's own."""
+    return {name: document[name] for name in CONFIGURATION if name in document}
+
+
+def initial_configuration(definition: Definition) -> Document:
+    """What a new flag is in every environment until somebody says otherwise: disabled."""
+    off = {"off": "off"} if "off" in definition.variants else {}
+    return {"enabled": False, **off}
+
+
+def segment(document: Mapping[str, Any]) -> Segment:
+    """A segment from its wire form.
+
+    Raises:
+        MalformedFlag: The document is not of the format.
+    """
+    return _parsed(segment_from_json, {name: value for name, value in document.items() if value is not None})
+
+
+def to_text(document: Mapping[str, object]) -> str:
+    """The document as it is stored."""
+    return json.dumps(document, separators=(",", ":"), allow_nan=False)
+
+
+def checked(datafile: str) -> Ruleset:
+    """The ruleset of a datafile that passes the check.
+
+    Raises:
+        Unpublishable: It does not; `details` holds every problem.
+    """
+    try:
+        ruleset = loads(datafile)
+    except DatafileError as error:
+        raise MalformedFlag(str(error)) from error
+    if problems := errors(check_meaning(ruleset)):
+        raise Unpublishable(
+            _sentence([str(problem) for problem in problems]),
+            details=[Detail(problem.where, problem.message) for problem in problems],
+        )
+    return ruleset
+
+
+def _sentence(problems: list[str]) -> str:
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    return f"{problems[0]}{more}; nothing has been changed"
+
+
+def _parsed(parse: Callable[[object], T], document: object) -> T:
+    try:
+        return parse(document)
+    except DatafileError as error:
+        raise MalformedFlag(str(error), value=error.path) from error
+
+
+def _joined(texts: Iterable[str]) -> str:
+    return f"[{','.join(texts)}]"
