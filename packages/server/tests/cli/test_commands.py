@@ -95,3 +95,19 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
 
     assert done.returncode == 1
     assert f"cannot listen on 127.0.0.1:{port}" in done.stderr
+
+
+def test_verify_stats_reports_every_claim_and_control(tmp_path: Path) -> None:
+    done = assay("verify-stats", "--scale", "0.1", "--format", "json", folder=tmp_path)
+
+    report = json.loads(done.stdout)
+    assert done.returncode == 0
+    assert report["passed"]
+    assert sum(outcome["must_fail"] for outcome in report["outcomes"]) >= 5
+
+
+def test_verify_stats_needs_the_column_of_ones_own_metric(file: Path) -> None:
+    done = assay("verify-stats", "--data", file, folder=file.parent)
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: --data needs --metric COLUMN")
