@@ -20,6 +20,8 @@ def checked_level(level: ArrayLike, *, name: str = "level") -> Floats:
         ValueError: Any entry is outside (0, 1); the message names a likely percent.
     """
     values = as_floats(level)
+    if values.ndim == 0 and 0 < values < 1:
+        return values
     if not np.all((values > 0) & (values < 1)):
         raise ValueError(f"{name} must lie strictly between 0 and 1 (write 0.95, not 95); got {level!r}")
     return values

@@ -10,7 +10,7 @@ from assay_stats.estimands import ArmMean, mean_of, ratio_of
 from assay_stats.moments import JointMoments, Moments
 from assay_stats.results import Estimate, Interval
 from assay_stats.tails import Alternative, critical_value, ends, tail
-from assay_stats.undefined import Codes, Floats, Reason, blank, first_reason, merge_reasons
+from assay_stats.undefined import Codes, Floats, Reason, blank, first_reason, merge_reasons, none_missing
 
 _ignoring_undefined = np.errstate(all="ignore")
 
@@ -54,33 +54,15 @@ def t_inference(
     Raises:
         ValueError: `level` outside (0, 1).
     """
-    coverage, against = checked_level(level), as_floats(null)
-    codes = merge_reasons(
+    return _inferred(
+        value,
+        squared_error,
+        degrees_of_freedom,
         codes,
-        first_reason(
-            (~np.isfinite(value + squared_error), Reason.NOT_FINITE),
-            (squared_error < 0, Reason.IMPOSSIBLE_COVARIANCE),
-            (squared_error == 0, Reason.ZERO_VARIANCE),
-        ),
-    )
-    standard_error = blank(np.sqrt(squared_error), codes)
-    statistic = (value - against) / standard_error
-    freedom = blank(degrees_of_freedom, codes)
-    half_width = critical_value(coverage, freedom, alternative) * standard_error
-    lower, upper = ends(value, half_width, alternative)
-    return Estimate(
-        value=value,
-        standard_error=standard_error,
-        lower=lower,
-        upper=upper,
-        level=coverage,
         method=method,
-        statistic=statistic,
-        degrees_of_freedom=freedom,
-        p_value=tail(statistic, freedom, alternative),
-        null=against,
+        null=null,
+        level=level,
         alternative=alternative,
-        reason_codes=codes,
     )
 
 
@@ -109,10 +91,10 @@ def difference(
         ValueError: `level` outside (0, 1).
     Source: Satterthwaite (1946), Biometrics Bulletin 2:110-114.
     """
-    return t_inference(
+    return _inferred(
         treatment.value - control.value,
         control.squared_error + treatment.squared_error - 2 * as_floats(covariance),
-        satterthwaite(control, treatment),
+        _satterthwaite(control, treatment, as_floats(1.0)),
         merge_reasons(control.codes, treatment.codes),
         method=method,
         null=null,
@@ -125,12 +107,13 @@ def difference(
 def satterthwaite(control: ArmMean, treatment: ArmMean, *, weight: ArrayLike = 1.0) -> Floats:
     """Degrees of freedom of `treatment - weight * control`, from what each arm contributes alone.
 
-    Written in shares of the variance, so that squares neither overflow nor underflow.
+    Args:
+        control: Any estimate of an arm.
+        treatment: The same of the other arm.
+        weight: Of the control.
+    Source: Satterthwaite (1946), Biometrics Bulletin 2:110-114.
     """
-    first = control.own_error * as_floats(weight) ** 2
-    share = first / (first + treatment.own_error)
-    rest = 1 - share
-    return 1 / (share * share / control.degrees_of_freedom + rest * rest / treatment.degrees_of_freedom)
+    return _satterthwaite(control, treatment, as_floats(weight))
 
 
 def welch(
@@ -218,7 +201,7 @@ def delta_lift(
     value = (other.value - base.value) / scale
     squared = (other.squared_error + ratio * ratio * base.squared_error - 2 * ratio * between) / scale**2
     codes = merge_reasons(base.codes, other.codes, _lift_reasons(base.value, squared))
-    freedom = satterthwaite(base, other, weight=ratio)
+    freedom = _satterthwaite(base, other, ratio)
     standard_error = blank(np.sqrt(squared), codes)
     half_width = critical_value(coverage, freedom, alternative) * standard_error
     value = np.where(base.value == 0, np.nan, value)[()]
@@ -262,7 +245,7 @@ def fieller_lift(
     """
     base, other = _arm(control), _arm(treatment)
     coverage, between = checked_level(level), as_floats(covariance)
-    critical = critical_value(coverage, satterthwaite(base, other), alternative)
+    critical = critical_value(coverage, _satterthwaite(base, other, as_floats(1.0)), alternative)
     ratio, scale = other.value / base.value, np.abs(base.value)
     unseparated = (critical / scale) ** 2 * base.squared_error
     tilt = (critical / scale) ** 2 * between
@@ -302,3 +285,56 @@ def _lift_reasons(baseline: Floats, squared: Floats) -> Codes:
         (squared < 0, Reason.IMPOSSIBLE_COVARIANCE),
         (squared == 0, Reason.ZERO_VARIANCE),
     )
+
+
+def _inferred(
+    value: Floats,
+    squared_error: Floats,
+    degrees_of_freedom: Floats,
+    codes: Codes,
+    *,
+    method: str,
+    null: ArrayLike,
+    level: ArrayLike,
+    alternative: Alternative,
+) -> Estimate:
+    coverage, against = checked_level(level), as_floats(null)
+    codes = merge_reasons(codes, _error_reasons(value, squared_error))
+    standard_error = blank(np.sqrt(squared_error), codes)
+    statistic = (value - against) / standard_error
+    freedom = blank(degrees_of_freedom, codes)
+    half_width = critical_value(coverage, freedom, alternative) * standard_error
+    lower, upper = ends(value, half_width, alternative)
+    return Estimate(
+        value=value,
+        standard_error=standard_error,
+        lower=lower,
+        upper=upper,
+        level=coverage,
+        method=method,
+        statistic=statistic,
+        degrees_of_freedom=freedom,
+        p_value=tail(statistic, freedom, alternative),
+        null=against,
+        alternative=alternative,
+        reason_codes=codes,
+    )
+
+
+def _error_reasons(value: Floats, squared_error: Floats) -> Codes:
+    sound = (squared_error > 0) & (np.abs(value + squared_error) < np.inf)
+    if sound.all():
+        return none_missing(sound)
+    return first_reason(
+        (~np.isfinite(value + squared_error), Reason.NOT_FINITE),
+        (squared_error < 0, Reason.IMPOSSIBLE_COVARIANCE),
+        (squared_error == 0, Reason.ZERO_VARIANCE),
+    )
+
+
+def _satterthwaite(control: ArmMean, treatment: ArmMean, weight: Floats) -> Floats:
+    """In shares of the variance, so that squares neither overflow nor underflow."""
+    first = control.own_error * weight * weight
+    share = first / (first + treatment.own_error)
+    rest = 1 - share
+    return 1 / (share * share / control.degrees_of_freedom + rest * rest / treatment.degrees_of_freedom)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from assay_stats.checks import as_floats
-from assay_stats.undefined import Bools, Codes, Floats, Reason, first_reason
+from assay_stats.undefined import Bools, Codes, Floats, Reason, first_reason, none_missing
 
 Index = (
     int
@@ -181,9 +181,13 @@ class Moments:
     @property
     def defects(self) -> Codes:
         """Why these moments cannot carry a standard error."""
+        finite = np.isfinite(self.n) & np.isfinite(self.mean) & np.isfinite(self.m2)
+        sound = finite & (self.n >= 2) & (self.m2 >= 0)  # noqa: PLR2004 — a variance needs two
+        if sound.all():
+            return none_missing(sound)
         return first_reason(
             (self.n == 0, Reason.EMPTY_ARM),
-            (~np.isfinite(self.n + self.mean + self.m2), Reason.NOT_FINITE),
+            (~finite, Reason.NOT_FINITE),
             (self.m2 < 0, Reason.NEGATIVE_VARIANCE),
             (self.n < 2, Reason.TOO_FEW_UNITS),  # noqa: PLR2004 — a variance needs two
         )

@@ -100,7 +100,8 @@ _SENTENCES = {
 }
 _REASONS: tuple[Reason | None, ...] = (None, *Reason)
 _CODES = {reason: np.int8(code) for code, reason in enumerate(Reason, start=1)}
-_DEFINED = np.int8(0)
+DEFINED: Codes = np.int8(0)  # pyright: ignore[reportAssignmentType]  # quacks as a 0-d array
+"""The code of an entry that lacks nothing."""
 
 
 def first_reason(*checks: tuple[Bools | np.bool_ | bool, Reason]) -> Codes:
@@ -109,12 +110,17 @@ def first_reason(*checks: tuple[Bools | np.bool_ | bool, Reason]) -> Codes:
     Args:
         checks: Pairs of a condition, any shapes that broadcast, and the reason it stands for.
     """
-    codes: Codes | np.int8 = _DEFINED
+    codes = DEFINED
     for holds, reason in reversed(checks):
         if getattr(holds, "ndim", 0) == 0 and not holds:
             continue
         codes = np.where(holds, reason.code, codes)[()]
-    return codes  # pyright: ignore[reportReturnType]  # a scalar has every attribute of a 0-d array
+    return codes
+
+
+def none_missing(like: Bools) -> Codes:
+    """The code of "defined" in the shape of `like`; the quick way when no check can hold."""
+    return DEFINED if like.ndim == 0 else np.zeros(like.shape, dtype=np.int8)
 
 
 def merge_reasons(*codes: Codes) -> Codes:
