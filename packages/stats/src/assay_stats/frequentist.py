@@ -323,7 +323,7 @@ def _inferred(
 
 def _error_reasons(value: Floats, squared_error: Floats) -> Codes:
     sound = (squared_error > 0) & (np.abs(value + squared_error) < np.inf)
-    if sound.all():
+    if sound if sound.ndim == 0 else sound.all():
         return none_missing(sound)
     return first_reason(
         (~np.isfinite(value + squared_error), Reason.NOT_FINITE),

@@ -183,7 +183,7 @@ class Moments:
         """Why these moments cannot carry a standard error."""
         finite = np.isfinite(self.n) & np.isfinite(self.mean) & np.isfinite(self.m2)
         sound = finite & (self.n >= 2) & (self.m2 >= 0)  # noqa: PLR2004 — a variance needs two
-        if sound.all():
+        if sound if sound.ndim == 0 else sound.all():
             return none_missing(sound)
         return first_reason(
             (self.n == 0, Reason.EMPTY_ARM),
