@@ -106,6 +106,13 @@ def _ungated_xd(split: Split, answers: Answers) -> Decide:
     # (hash * total) >> 32 < end exactly when hash < ceil(end * 2^32 / total), which spares the product.
     ends = [-(-(int(each.high) << 32) // split.bucketing.total) for each in split.ranges]
     find, murmur = bisect_right, mmh3.mmh3_32_uintdigest
+    # What stands before a unit in its key depends on the unit's length alone, and units have few lengths.
+    heads: dict[int, str] = {}
+
+    def first_of_its_length(text: str) -> Outcome:
+        if len(text) < XD_LENGTH:
+            heads[len(text)] = "xd" + prefix[len(text) - XD_LENGTH :]
+        return by_range[find(ends, murmur(("xd" + (prefix + text)[-XD_LENGTH:]).encode()))]
 
     def decide(values: Values, _: datetime) -> Outcome:
         unit = values.get(name)
@@ -113,7 +120,10 @@ def _ungated_xd(split: Split, answers: Answers) -> Decide:
         if not text:
             return missing
         try:
-            return by_range[find(ends, murmur(("xd" + (prefix + text)[-XD_LENGTH:]).encode()))]
+            head = heads.get(len(text))
+            if head is None:
+                return first_of_its_length(text)
+            return by_range[find(ends, murmur((head + text).encode()))]
         except UnicodeEncodeError:
             return missing
 
