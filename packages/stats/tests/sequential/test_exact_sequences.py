@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.special import betaln
 
+from assay_stats.sequential.confidence_sequences import tuned_rho_squared
 from assay_stats.sequential.exact_sequences import (
     BetaMixture,
     bernoulli_difference_sequence,
@@ -123,6 +124,19 @@ def test_ranks_need_no_data_and_close_in_on_the_quantile() -> None:
     share = (upper - lower)[1:] / np.array([100, 1e4, 1e6])
     assert np.all(np.diff(share) < 0)
     assert share[-1] < 0.01
+
+
+def test_each_end_of_a_rank_interval_is_a_one_sided_test_at_half_the_error_rate() -> None:
+    n, p = 300, 0.8
+    weight = 1 / float(tuned_rho_squared(200, level=0.975, alternative=Alternative.GREATER)) - 1
+    mixture = BetaMixture(p * weight, (1 - p) * weight)
+    counts_below = np.arange(n + 1)
+
+    too_few = bernoulli_sequence(counts_below, n, null=p, alternative=Alternative.LESS, mixture=mixture)
+    too_many = bernoulli_sequence(counts_below, n, null=p, alternative=Alternative.GREATER, mixture=mixture)
+    lower, upper = quantile_ranks(n, p, tuned_for=200, level=0.95)
+    assert lower == np.argmax(too_few.p_value > 0.025)
+    assert upper == np.argmax(too_many.p_value <= 0.025)
 
 
 @given(st.integers(1, 3_000), st.floats(0.02, 0.98))
