@@ -7,7 +7,7 @@ from assay_engine.context import Context
 from assay_engine.datafile import dumps, loads
 from assay_engine.model import Ruleset
 from assay_engine.results import Evaluation, flag_not_found
-from assay_engine.rules.check import InvalidRuleset, check_meaning, errors
+from assay_engine.rules.check import InvalidRuleset, check_meaning
 from assay_engine.rules.compile import CompiledRuleset, link
 
 
@@ -21,7 +21,7 @@ def compile_ruleset(source: Ruleset | bytes | str) -> CompiledRuleset:
     if isinstance(source, Ruleset):
         source = dumps(source)
     ruleset = loads(source)
-    problems = errors(check_meaning(ruleset))
+    problems = check_meaning(ruleset)
     if problems:
         raise InvalidRuleset(problems)
     return link(ruleset)

@@ -40,7 +40,7 @@ def read_object(document: object, allowed: frozenset[str], needs: Sequence[str] 
     """The document as an object with no key but those allowed, and all those needed."""
     if not is_object(document):
         raise DatafileError(f"an object is needed, not {shown(document)}")
-    if not document.keys() <= allowed:
+    if not allowed.issuperset(document):
         unknown = sorted(document.keys() - allowed)
         raise DatafileError(f"unknown key {unknown[0]!r}; the keys here are {', '.join(sorted(allowed))}")
     for name in needs:
@@ -114,7 +114,7 @@ def read_key(fields: JsonObject, name: str) -> str:
 
 def read_name(value: object) -> str:
     """A name of 1 to 128 characters."""
-    if isinstance(value, str) and 0 < len(value) <= LONGEST_KEY and is_unicode(value):
+    if isinstance(value, str) and 0 < len(value) <= LONGEST_KEY and (value.isascii() or is_unicode(value)):
         return value
     raise DatafileError(f"{shown(value)} is not a name of 1 to {LONGEST_KEY} characters")
 

@@ -78,20 +78,22 @@ def errors(problems: Iterable[Problem]) -> tuple[Problem, ...]:
 
 
 def check(ruleset: Ruleset) -> tuple[Problem, ...]:
-    """Everything wrong with a ruleset, in its own order; warnings do not keep it from being saved.
+    """Everything wrong with a ruleset, errors first; warnings do not keep it from being saved.
 
     A ruleset that the datafile could not carry has that one problem.
     """
     try:
-        return check_meaning(ruleset_from_json(ruleset_to_json(ruleset)))
+        parsed = ruleset_from_json(ruleset_to_json(ruleset))
     except DatafileError as error:
         return (Problem(".".join(error.path) or "ruleset", error.message),)
     except RecursionError:
         return (Problem("ruleset", "its conditions are nested too deeply"),)
+    warnings = (each for flag in parsed.flags for each in _unreachable(f"flag {flag.key!r}", flag.rules))
+    return (*check_meaning(parsed), *warnings)
 
 
 def check_meaning(ruleset: Ruleset) -> tuple[Problem, ...]:
-    """What is wrong with a ruleset that came from a datafile, whose structure is therefore right."""
+    """The errors of a ruleset that came from a datafile, whose structure is therefore right."""
     return tuple(_Check(ruleset).problems())
 
 
@@ -136,7 +138,6 @@ class _Check:
             yield from self._rule(f"{where}, rule {rule.id!r}", flag, rule)
         if flag.fallthrough is not None:
             yield from self._serve(f"{where}, fallthrough", flag, flag.fallthrough)
-        yield from _unreachable(where, flag.rules)
 
     def _rule(self, where: str, flag: Flag, rule: Rule) -> Iterator[Problem]:
         if rule.schedule:
@@ -274,6 +275,8 @@ def _cycles_and_depths(uses: Mapping[str, Sequence[str]]) -> Iterator[Problem]:
     depth: dict[str, int] = {}
     effort: dict[str, int] = {}
     for start in uses:
+        if not uses[start]:
+            depth[start] = effort[start] = 1
         if start in depth:
             continue
         path = {start: iter(uses[start])}
