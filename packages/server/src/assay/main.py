@@ -16,6 +16,9 @@ from assay.core.database import Database
 from assay.core.security import BodyLimit, SecurityHeaders
 from assay.core.sub_path import SubPath
 from assay.core.telemetry import RequestLog, Telemetry
+from assay.evaluation.delivery import Delivery, delivering
+from assay.evaluation.ofrep import Ofrep
+from assay.evaluation.streams import Hub
 from assay.web.router import mount as mount_pages
 
 OpenDatabase = Callable[[], AbstractAsyncContextManager[Database]]
@@ -27,16 +30,32 @@ class State(TypedDict):
     settings: Settings
     database: Database
     telemetry: Telemetry
+    delivery: Delivery
 
 
-def build_app(settings: Settings, open_database: OpenDatabase) -> FastAPI:
-    """The application over a database that is opened when it starts and closed when it stops."""
+def build_app(
+    settings: Settings,
+    open_database: OpenDatabase,
+    *,
+    database_url: str | None = None,
+    hub: Hub | None = None,
+) -> FastAPI:
+    """The application over a database that is opened when it starts and closed when it stops.
+
+    Args:
+        database_url: Where to hear of changes made by other processes; without it, nowhere.
+        hub: Those who follow changes, for a caller who ends them before the application stops.
+    """
     telemetry = Telemetry()
+    followers = hub or Hub(limit=settings.stream_limit)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncGenerator[State]:
-        async with open_database() as database:
-            yield State(settings=settings, database=database, telemetry=telemetry)
+        async with (
+            open_database() as database,
+            delivering(settings, database, followers, telemetry, url=database_url) as delivery,
+        ):
+            yield State(settings=settings, database=database, telemetry=telemetry, delivery=delivery)
 
     app = FastAPI(
         title="Assay",
@@ -47,6 +66,8 @@ def build_app(settings: Settings, open_database: OpenDatabase) -> FastAPI:
         redoc_url=None,
         lifespan=lifespan,
         middleware=[
+            # In front: what the others do costs several times an evaluation.
+            Middleware(Ofrep, settings=settings, telemetry=telemetry),
             Middleware(SubPath, root_path=settings.root_path),
             Middleware(CorrelationIdMiddleware, header_name="X-Request-ID"),
             Middleware(RequestLog, telemetry=telemetry),

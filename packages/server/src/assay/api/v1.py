@@ -2,13 +2,16 @@
 
 from fastapi import APIRouter
 
+from assay.access.router import router as access
 from assay.analysis.router import router as results
 from assay.api.problems import RESPONSES
+from assay.evaluation.router import router as evaluation
 from assay.events.router import router as events
 from assay.experiments.router import router as experiments
+from assay.flags.router import router as flags
 from assay.metrics.router import router as metrics
 from assay.projects.router import router as projects
 
 router = APIRouter(prefix="/api/v1", responses=RESPONSES)
-for domain in (projects, metrics, experiments, events, results):
+for domain in (projects, access, flags, metrics, experiments, events, evaluation, results):
     router.include_router(domain)

@@ -15,6 +15,7 @@ from assay import migrations
 from assay.core import embedded
 from assay.core.config import Settings
 from assay.core.database import Database, open_database
+from assay.evaluation.streams import Hub
 from assay.main import build_app
 from assay.projects import service as projects
 from assay.shared.errors import AssayError
@@ -95,8 +96,9 @@ def _server(settings: Settings, database_url: str) -> uvicorn.Server:
                 await stack.enter_async_context(working(settings, database, database_url))
             yield database
 
+    hub = Hub(limit=settings.stream_limit)
     config = uvicorn.Config(
-        build_app(settings, resources),
+        build_app(settings, resources, database_url=database_url, hub=hub),
         loop="uvloop",
         http="httptools",
         ws="none",
@@ -106,11 +108,20 @@ def _server(settings: Settings, database_url: str) -> uvicorn.Server:
         server_header=False,
         timeout_graceful_shutdown=int(settings.shutdown_grace_seconds),
     )
-    return _Server(config)
+    return _Server(config, hub)
 
 
 class _Server(uvicorn.Server):
     """Leaves signals to us: uvicorn would raise them again before the database could be stopped."""
+
+    def __init__(self, config: uvicorn.Config, hub: Hub) -> None:
+        super().__init__(config)
+        self._hub = hub
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # Streams end only when told to; without this uvicorn would wait for them as long as it may.
+        self._hub.end()
+        await super().shutdown(sockets)
 
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:

@@ -1,5 +1,6 @@
 """Settings: the environment over `.env` over `assay.toml`, built once per entry point and passed on."""
 
+import ipaddress
 import os
 import tomllib
 from pathlib import Path
@@ -85,12 +86,39 @@ class Settings(BaseSettings):
         ge=0,
         description="How far a sender's clock may run ahead before its events are refused.",
     )
+    delivery_keys: Literal["auto", "required"] = Field(
+        default="auto",
+        description="`auto` answers without a key while the server listens on loopback only; "
+        "`required` never does, as behind a proxy on the same machine.",
+    )
+    delivery_rate_per_second: float = Field(
+        default=10_000.0,
+        ge=0,
+        description="Evaluation requests one key may send to one process each second; 0 sets no bound.",
+    )
+    stream_limit: int = Field(
+        default=10_000, ge=0, description="Clients that may follow changes at one process at a time."
+    )
+    snapshot_poll_seconds: float = Field(
+        default=10.0, gt=0, description="How often served rules are compared with the database, to be sure."
+    )
+    snapshot_poll_alone_seconds: float = Field(
+        default=2.0, gt=0, description="The same while the database cannot tell of changes by itself."
+    )
+    evaluation_flush_seconds: float = Field(
+        default=5.0, gt=0, description="How often counted evaluations and exposures are written."
+    )
     max_body_bytes: int = Field(default=2_097_152, ge=1024, description="Largest request body.")
 
     log_format: Literal["console", "json"] = Field(default="console", description="How log lines look.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least severe line kept."
     )
+
+    @property
+    def delivers_without_key(self) -> bool:
+        """Whether this is open local mode: nobody but this machine can ask, so nobody needs a key."""
+        return self.delivery_keys == "auto" and _is_loopback(self.host)
 
     @classmethod
     def settings_customise_sources(
@@ -104,6 +132,13 @@ class Settings(BaseSettings):
         """Arguments, then the environment, then `.env`, then `assay.toml`."""
         del file_secret_settings
         return init_settings, env_settings, dotenv_settings, TomlConfigSettingsSource(settings_cls)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 class InvalidSettings(Invalid):

@@ -3,7 +3,7 @@
 import time
 
 import structlog
-from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -27,6 +27,19 @@ class Telemetry:
             registry=self.registry,
         )
         self.events = Counter("assay_events_total", "Events by verdict.", ["verdict"], registry=self.registry)
+        self.stream_clients = Gauge(
+            "assay_stream_clients", "Clients that follow changes.", registry=self.registry
+        )
+        self.snapshot_age_seconds = Gauge(
+            "assay_snapshot_age_seconds",
+            "Time since the database last confirmed what is served.",
+            registry=self.registry,
+        )
+        self.exposures_dropped = Gauge(
+            "assay_exposures_dropped",
+            "Exposures lost because the database did not take them.",
+            registry=self.registry,
+        )
 
     def render(self) -> bytes:
         """Everything measured, process figures included."""

@@ -1,13 +1,20 @@
 """Events over HTTP."""
 
+import uuid
 from datetime import timedelta
+from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
+from starlette.exceptions import HTTPException
 
+from assay.access import service as access
+from assay.access.dependencies import PresentedToken
+from assay.core.database import ReadSession
 from assay.core.dependencies import AppSettings, Now, RetryingRoute, Writes
 from assay.events import service, wire
 from assay.events.schemas import BatchOut
+from assay.projects import service as projects
 from assay.projects.service import DEFAULT_ENVIRONMENT, DEFAULT_PROJECT
 from assay.shared.ids import Key
 
@@ -25,15 +32,29 @@ async def send_events(
     tx: Writes,
     now: Now,
     settings: AppSettings,
-    project: Annotated[Key, Query(description="Project the events belong to.")] = DEFAULT_PROJECT,
-    environment: Annotated[Key, Query(description="Environment they come from.")] = DEFAULT_ENVIRONMENT,
+    token: PresentedToken,
+    project: Annotated[
+        Key, Query(description="Project of the events, unless a key says it.")
+    ] = DEFAULT_PROJECT,
+    environment: Annotated[Key, Query(description="Their environment, likewise.")] = DEFAULT_ENVIRONMENT,
 ) -> BatchOut:
     """Takes a batch of exposures and metric events; sending one again changes nothing."""
-    return await service.accept(
+    batch = wire.read_batch(await request.body())
+    return await service.store(
         tx,
-        wire.read_batch(await request.body()),
-        project=project,
-        environment=environment,
+        await _place(tx, token, project, environment),
+        batch,
         now=now,
         max_ahead=timedelta(seconds=settings.event_max_ahead_seconds),
     )
+
+
+async def _place(tx: ReadSession, token: str | None, project: str, environment: str) -> uuid.UUID:
+    if token is None:
+        return (await projects.get_environment(tx, project, environment)).id
+    key = await access.identify(tx, token)
+    if key is None:
+        raise HTTPException(
+            HTTPStatus.UNAUTHORIZED, "the key is unknown or revoked", {"WWW-Authenticate": "Bearer"}
+        )
+    return key.environment_id

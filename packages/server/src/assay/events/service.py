@@ -14,29 +14,22 @@ from assay.events import ingest, repository
 from assay.events.ingest import Verdict
 from assay.events.schemas import BatchOut, EventVerdict
 from assay.events.wire import AnyEvent, Malformed
-from assay.projects import service as projects
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 
-async def accept(
+async def store(
     tx: WriteSession,
+    environment_id: uuid.UUID,
     batch: Sequence[AnyEvent | Malformed],
     *,
-    project: str,
-    environment: str,
     now: datetime,
-    max_ahead: timedelta,
+    max_ahead: timedelta = timedelta(),
 ) -> BatchOut:
-    """Stores what is new in the batch and answers with a verdict per item.
-
-    Raises:
-        ProjectNotFound, EnvironmentNotFound: There is no such place to put them.
-    """
-    place = await projects.get_environment(tx, project, environment)
+    """Stores what is new in the batch and answers with a verdict per item."""
     batch_sorted = ingest.sort(batch, now=now, max_ahead=max_ahead)
-    new = await repository.append(tx, place.id, batch_sorted.rows, received_at=now)
+    new = await repository.append(tx, environment_id, batch_sorted.rows, received_at=now)
     answers = ingest.verdicts(batch_sorted, new=new)
     tally = Counter(verdict for _, verdict, _ in answers)
     return BatchOut(

@@ -1,0 +1,1 @@
+"""Who may ask: keys that open one environment to servers or to browsers."""

@@ -1,0 +1,163 @@
+"""The snapshots and keys of one process: loaded when first asked for, replaced when something changes."""
+
+import asyncio
+import time
+import uuid
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import anyio.to_thread
+import structlog
+
+from assay.access import service as access
+from assay.access.keys import Keyring
+from assay.core.database import Database, ReadSession
+from assay.evaluation.snapshots import Served, Snapshot, build
+from assay.evaluation.streams import Hub
+from assay.flags import service as flags
+from assay.projects import service as projects
+from assay_engine import InvalidRuleset, Ruleset
+
+log = structlog.get_logger()
+
+STREAM_SECRET = "stream"  # noqa: S105 — the name of one, not one
+# Somebody who heard of a newer revision may ask for it; not more often than this, whatever they claim.
+CHECK_AGAIN_SECONDS = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What requests are recognised by: the keys, and the secret that stream tokens are signed with."""
+
+    keyring: Keyring
+    stream_secret: bytes
+
+
+@dataclass(slots=True)
+class Freshness:
+    """How sure this process is of what it serves.
+
+    Attributes:
+        checked_at: When the database last confirmed it, on the monotonic clock; None before the first time.
+        is_listening: Whether PostgreSQL would tell of a change at once.
+    """
+
+    checked_at: float | None = None
+    is_listening: bool = False
+
+    def age_seconds(self) -> float | None:
+        """Time since the database last confirmed what is served."""
+        return None if self.checked_at is None else time.monotonic() - self.checked_at
+
+
+class Store:
+    """What this process serves, of every environment that somebody asked for."""
+
+    def __init__(self, database: Database, hub: Hub) -> None:
+        self.hub = hub
+        self.freshness = Freshness()
+        self._database = database
+        self._snapshots: dict[uuid.UUID, Snapshot] = {}
+        self._places: dict[tuple[str, str], uuid.UUID] = {}
+        self._credentials: Credentials | None = None
+        self._retired: list[Snapshot] = []
+        # One at a time: a snapshot read before a change must not replace one read after it.
+        self._loading = asyncio.Lock()
+
+    @property
+    def credentials(self) -> Credentials | None:
+        """Keys and secret, None until they have been read."""
+        return self._credentials
+
+    def loaded(self, environment_id: uuid.UUID) -> Snapshot | None:
+        """The environment's snapshot, if this process has it."""
+        return self._snapshots.get(environment_id)
+
+    async def open(self) -> Credentials:
+        """Keys and secret, read from the database when this process has none yet."""
+        if self._credentials is None:
+            await self.refresh()
+        assert self._credentials is not None  # noqa: S101 — refreshing reads them or raises
+        return self._credentials
+
+    async def snapshot(self, environment_id: uuid.UUID) -> Snapshot:
+        """The environment's snapshot, compiled now if nobody asked for it before."""
+        async with self._loading:
+            if (known := self._snapshots.get(environment_id)) is not None:
+                return known
+            async with self._database.reading(isolation="REPEATABLE READ") as tx:
+                ruleset = await flags.published_ruleset(tx, environment_id)
+            snapshot = await anyio.to_thread.run_sync(build, environment_id, ruleset)
+            self._snapshots[environment_id] = snapshot
+            return snapshot
+
+    async def at_least(self, snapshot: Snapshot, revision: int | None) -> Snapshot:
+        """A snapshot of this revision or a later one, if another process already serves it."""
+        if revision is None or revision <= snapshot.revision or self._is_just_checked():
+            return snapshot
+        await self.refresh()
+        return self._snapshots.get(snapshot.environment_id, snapshot)
+
+    async def place(self, project: str, environment: str) -> uuid.UUID:
+        """The identifier of an environment by name.
+
+        Raises:
+            ProjectNotFound, EnvironmentNotFound: There is no such place.
+        """
+        known = self._places.get((project, environment))
+        if known is None:
+            async with self._database.reading() as tx:
+                known = (await projects.get_environment(tx, project, environment)).id
+            self._places[project, environment] = known
+        return known
+
+    async def refresh(self) -> None:
+        """Reads keys and revisions, and compiles again what has changed."""
+        async with self._loading:
+            secret = self._credentials.stream_secret if self._credentials else await self._secret()
+            async with self._database.reading(isolation="REPEATABLE READ") as tx:
+                keyring = await access.keyring(tx)
+                changed = await self._changed(tx)
+            self._credentials = Credentials(keyring, secret)
+            self.hub.end_of_keys(keyring.identifiers)
+            for environment_id, ruleset in changed.items():
+                await self._replace(environment_id, ruleset)
+            self.freshness.checked_at = time.monotonic()
+
+    def collect(self) -> dict[uuid.UUID, Counter[Served]]:
+        """How often each variant was given since the last collection, by environment."""
+        counts: dict[uuid.UUID, Counter[Served]] = {}
+        for snapshot in (*self._snapshots.values(), *self._retired):
+            if given := snapshot.collect():
+                counts.setdefault(snapshot.environment_id, Counter()).update(given)
+        self._retired.clear()
+        return counts
+
+    async def _secret(self) -> bytes:
+        return await self._database.write(lambda tx: access.secret(tx, STREAM_SECRET))
+
+    async def _changed(self, tx: ReadSession) -> Mapping[uuid.UUID, Ruleset]:
+        revisions = await projects.environment_revisions(tx)
+        return {
+            environment_id: await flags.published_ruleset(tx, environment_id)
+            for environment_id, snapshot in list(self._snapshots.items())
+            if revisions.get(environment_id, snapshot.revision) != snapshot.revision
+        }
+
+    async def _replace(self, environment_id: uuid.UUID, ruleset: Ruleset) -> None:
+        try:
+            snapshot = await anyio.to_thread.run_sync(build, environment_id, ruleset)
+        except InvalidRuleset as error:
+            # Publishing checks, so this is another version of Assay's work; what is served stays.
+            where = {"environment": str(environment_id), "revision": ruleset.revision}
+            log.error("ruleset_refused", **where, why=str(error))  # noqa: TRY400 — the sentence says it all
+            return
+        self._retired.append(self._snapshots[environment_id])
+        self._snapshots[environment_id] = snapshot
+        self.hub.announce(environment_id, snapshot.version, snapshot.loaded_at)
+        log.info("snapshot_replaced", environment=str(environment_id), revision=snapshot.revision)
+
+    def _is_just_checked(self) -> bool:
+        age = self.freshness.age_seconds()
+        return age is not None and age < CHECK_AGAIN_SECONDS
