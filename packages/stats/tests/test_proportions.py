@@ -192,6 +192,11 @@ def test_counts_come_back_from_moments() -> None:
     assert (counts.successes, counts.n) == (8_502, 44_700)
 
 
+def test_moments_of_other_values_are_no_counts() -> None:
+    with pytest.raises(ValueError, match="not moments of zeros and ones"):
+        Counts.from_moments(Moments.from_values([0.0, 1.0, 2.0, 1.0]))
+
+
 @pytest.mark.parametrize(
     ("method", "alternative", "expected"),
     [

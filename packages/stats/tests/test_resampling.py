@@ -60,6 +60,12 @@ def test_the_bootstrap_p_value_crosses_alpha_where_the_interval_ends(
             assert (at(end + shift)[2] <= 0.05 + 1e-12) is outside
 
 
+def test_the_logarithm_is_that_of_the_p_value_shown() -> None:
+    result = bootstrap_difference(CONTROL, TREATMENT, rng=np.random.default_rng(2), n_resamples=99)
+
+    assert result.log_p_value == pytest.approx(np.log(result.p_value))
+
+
 def test_a_statistic_may_use_several_columns_of_a_unit() -> None:
     rows = np.column_stack([CONTROL, np.full(len(CONTROL), 2.0)])
 

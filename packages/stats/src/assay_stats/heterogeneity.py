@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from assay_stats.checks import as_floats, checked_level
 from assay_stats.estimands import mean_of
-from assay_stats.frequentist import t_inference, welch
+from assay_stats.frequentist import difference, t_inference
 from assay_stats.moments import JointMoments, Moments
 from assay_stats.results import Estimate, Result
 from assay_stats.tails import Alternative, critical_value
@@ -165,8 +165,8 @@ def novelty_trend(
         ValueError: Not one time per column, all times equal, or `level` outside (0, 1).
     """
     weights = _slope_weights(times, control.k)
-    slopes = [arm.linear(weights[None, :]).column(0) for arm in (control, treatment)]
-    return welch(slopes[0], slopes[1], level=level, alternative=alternative)
+    slopes = [mean_of(arm.linear(weights[None, :]).column(0)) for arm in (control, treatment)]
+    return difference(*slopes, level=level, alternative=alternative, method="novelty_trend")
 
 
 def effect_trend(

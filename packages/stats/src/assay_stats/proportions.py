@@ -15,6 +15,7 @@ from assay_stats.undefined import Bools, Codes, Floats, Reason, blank, first_rea
 
 _NORMAL = as_floats(np.inf)
 _INDISTINGUISHABLE = 1e-15
+_ROUNDING = 1e-9
 _NEWTON_STEPS = 3
 _RARE = 1e-3
 
@@ -37,8 +38,16 @@ class Counts:
 
     @classmethod
     def from_moments(cls, moments: Moments) -> Self:
-        """The counts behind the moments of zeros and ones."""
-        return cls(np.rint(moments.total), moments.n)
+        """The counts behind the moments of zeros and ones.
+
+        Raises:
+            ValueError: The values were not zeros and ones: their variance is not that of a proportion.
+        """
+        successes = np.rint(moments.total)
+        gap = np.abs(moments.m2 - successes * (1 - moments.mean))
+        if np.any(gap > _ROUNDING * (1 + moments.n)):
+            raise ValueError("these are not moments of zeros and ones; compare their means with welch")
+        return cls(successes, moments.n)
 
     @property
     def share(self) -> Floats:

@@ -56,7 +56,7 @@ def mann_whitney(
     base, other = complete_values(control, name="control"), complete_values(treatment, name="treatment")
     pairs = float(len(base)) * len(other)
     ranks, ties = _midranks(np.concatenate([base, other]))
-    codes = first_reason((pairs == 0, Reason.EMPTY_ARM), (len(set(ranks)) <= 1, Reason.ZERO_VARIANCE))
+    codes = first_reason((pairs == 0, Reason.EMPTY_ARM), (len(ties) <= 1, Reason.ZERO_VARIANCE))
     with np.errstate(all="ignore"):
         above = as_floats(ranks[len(base) :].sum() - len(other) * (len(other) + 1) / 2)
         z = (above - pairs / 2) / np.sqrt(_null_variance(len(base), len(other), ties))

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from assay_stats import undefined
 from assay_stats.display import html_table
-from assay_stats.tails import Alternative, log_tail
+from assay_stats.tails import NEARLY_UNDERFLOWN, Alternative, log_tail
 from assay_stats.undefined import Bools, Codes, Floats, Reason
 
 if TYPE_CHECKING:
@@ -136,7 +136,10 @@ class Estimate(Interval):
     @property
     def log_p_value(self) -> Floats:
         """Natural logarithm of the p-value; exact where the p-value itself underflows to 0."""
-        return log_tail(self.statistic, self.degrees_of_freedom, self.alternative)
+        with np.errstate(divide="ignore"):
+            plain = np.log(self.p_value)
+        deep = log_tail(self.statistic, self.degrees_of_freedom, self.alternative)
+        return np.where(self.p_value > NEARLY_UNDERFLOWN, plain, deep)[()]
 
     def as_benefit(self, direction: Direction) -> Self:
         """The same estimate, its sign such that positive is better: the one place where direction acts."""

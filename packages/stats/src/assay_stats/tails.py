@@ -13,7 +13,8 @@ from assay_stats.undefined import Floats
 
 _LOG_2 = float(np.log(2.0))
 _FRACTION_STEPS = 60
-_NEARLY_UNDERFLOWN = 1e-290
+NEARLY_UNDERFLOWN = 1e-290
+"""Below this a probability is better kept as its logarithm."""
 
 
 class Alternative(StrEnum):
@@ -91,7 +92,7 @@ def _log_lower_tail(statistic: Floats, degrees_of_freedom: Floats) -> Floats:
             scipy.special.log_ndtr(statistic),
             _log_deep_t_tail(statistic, degrees_of_freedom),
         )
-        return np.where(plain > _NEARLY_UNDERFLOWN, np.log(plain), deep)[()]
+        return np.where(plain > NEARLY_UNDERFLOWN, np.log(plain), deep)[()]
 
 
 def _log_deep_t_tail(statistic: Floats, degrees_of_freedom: Floats) -> Floats:
