@@ -208,3 +208,9 @@ def test_values_that_are_no_metric_are_refused(
 def test_a_covariate_of_other_units_is_refused() -> None:
     with pytest.raises(ValueError, match="100 units, got 50"):
         claims_about(np.arange(100.0), covariate=np.arange(50.0))
+
+
+def test_a_control_runs_often_enough_to_be_noticed_at_any_scale() -> None:
+    (outcome,) = run([replace(a_claim(), must_fail=True, target=0.2)], scale=0.001).outcomes
+
+    assert outcome.trials == 2_000

@@ -19,6 +19,7 @@ Progress = Callable[[int, int, Outcome], None]
 """Called after each claim with how many are done, how many there are, and the outcome."""
 
 FEWEST_REPLICATIONS = 200
+CONTROL_SCALE = 0.1
 CLAIMS: tuple[Claim, ...] = (*FIXED_CLAIMS, *SEQUENTIAL_CLAIMS, *ADAPTIVE_CLAIMS, *NEGATIVE_CONTROLS)
 
 
@@ -36,7 +37,8 @@ def run(
 
     Args:
         claims: The built-in suite, or those of `claims_about`, or both.
-        scale: Replications over those at scale 1; no claim runs fewer than 200.
+        scale: Replications over those at scale 1; no claim runs fewer than 200, and no negative control
+            fewer than at scale 0.1, below which its fault could hide in the noise.
         seed: Not negative. The same seed and scale give the same numbers.
         family_false_alarm: Probability that a run of right claims contains any failure; shared evenly.
         progress: Told about every outcome as it comes.
@@ -73,7 +75,7 @@ def _check(claims: Sequence[Claim], scale: float, seed: int, family_false_alarm:
 def _judged(claim: Claim, scale: float, seed: int, false_alarm: float) -> Outcome:
     began = perf_counter()
     rng = np.random.default_rng([seed, zlib.crc32(claim.name.encode())])
-    happened = claim.simulate(max(FEWEST_REPLICATIONS, round(claim.replications * scale)), rng)
+    happened = claim.simulate(_replications(claim, scale), rng)
     trials = happened.size
     measured = int(np.sum(happened)) / trials
     bounds = acceptance(
@@ -93,6 +95,12 @@ def _judged(claim: Claim, scale: float, seed: int, false_alarm: float) -> Outcom
         agrees=bounds.accept(measured),
         seconds=perf_counter() - began,
     )
+
+
+def _replications(claim: Claim, scale: float) -> int:
+    # A control that goes unnoticed for want of replications would look like a fault of the suite.
+    lowest = CONTROL_SCALE if claim.must_fail else 0.0
+    return max(FEWEST_REPLICATIONS, round(claim.replications * max(scale, lowest)))
 
 
 __all__ = ["CLAIMS", "Progress", "run"]
