@@ -48,6 +48,22 @@ class Texts:
         others = "".join(f',"{kind}s":{texts}' for kind, texts in lists.items())
         return f'{head},"flags":{flags}{others}}}'
 
+    def with_flags(self, flags: Mapping[str, str]) -> "Texts":
+        """The documents with these flags added or replaced."""
+        return Texts({**self.flags, **flags}, self.parts)
+
+    def without_flag(self, key: str) -> "Texts":
+        """The documents without this flag."""
+        return Texts({each: text for each, text in self.flags.items() if each != key}, self.parts)
+
+    def with_parts(self, parts: Mapping[tuple[str, str], str]) -> "Texts":
+        """The documents with these parts added or replaced."""
+        return Texts(self.flags, {**self.parts, **parts})
+
+    def without_part(self, kind: str, key: str) -> "Texts":
+        """The documents without this part."""
+        return Texts(self.flags, {each: text for each, text in self.parts.items() if each != (kind, key)})
+
     def _of(self, kind: str) -> Iterable[str]:
         return (text for (of, _), text in sorted(self.parts.items()) if of == kind)
 

@@ -1,13 +1,20 @@
 """Queries over flags, what environments serve of them, and how often."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, literal_column, text
+from sqlalchemy import ColumnElement, Select, delete, func, literal_column, select, text, update
+from sqlalchemy.dialects.postgresql import insert
 
 from assay.core.database import ReadSession, WriteSession
-from assay.flags.documents import Texts
+from assay.flags import searching
+from assay.flags.documents import Definition, Document, Texts, to_text
+from assay.flags.models import FlagEvaluations, FlagRevision, FlagRow, FlagState, RulesetPart
+from assay.shared import pagination
+from assay.shared.ids import new_id
 
 _SIMPLE: ColumnElement[str] = literal_column("'simple'::regconfig")
 
@@ -22,6 +29,63 @@ _SERVED = text("""
     SELECT kind, key, CAST(document AS text) FROM ruleset_part WHERE environment_id = :environment_id
 """)
 
+# In the order of keys, so that two imports lock rows in the same order.
+_DEFINE = text("""
+    INSERT INTO flag (
+        id, project_id, key, type, variants, metadata, description, owner, tags, words, version,
+        created_at, updated_at
+    )
+    SELECT id, :project_id, key, type, CAST(variants AS json), CAST(metadata AS json), '', '', '[]',
+        to_tsvector('simple', words), 1, :at, :at
+    FROM unnest(
+        CAST(:ids AS uuid[]), CAST(:keys AS text[]), CAST(:types AS text[]), CAST(:variants AS text[]),
+        CAST(:metadata AS text[]), CAST(:words AS text[])
+    ) AS new (id, key, type, variants, metadata, words)
+    ORDER BY key
+    ON CONFLICT (project_id, key) DO UPDATE
+    SET variants = excluded.variants, metadata = excluded.metadata, version = flag.version + 1,
+        updated_at = excluded.updated_at
+    WHERE CAST(flag.variants AS text) <> CAST(excluded.variants AS text)
+        OR CAST(flag.metadata AS text) <> CAST(excluded.metadata AS text)
+""")
+
+_STANDING = text("""
+    SELECT flag.key, flag.id, flag.type, flag.archived_at IS NOT NULL AS archived,
+        coalesce(flag_revision.number, 0) AS number
+    FROM flag
+    LEFT JOIN flag_state ON flag_state.flag_id = flag.id AND flag_state.environment_id = :environment_id
+    LEFT JOIN flag_revision ON flag_revision.id = flag_state.revision_id
+    WHERE flag.project_id = :project_id AND flag.key = ANY(CAST(:keys AS text[]))
+""")
+
+_REVISE = text("""
+    INSERT INTO flag_revision (
+        id, flag_id, environment_id, number, environment_revision, document, action, actor, note, at
+    )
+    SELECT id, flag_id, :environment_id, number, :environment_revision, CAST(document AS json), :action,
+        :actor, :note, :at
+    FROM unnest(
+        CAST(:ids AS uuid[]), CAST(:flag_ids AS uuid[]), CAST(:numbers AS int[]), CAST(:documents AS text[])
+    ) AS new (id, flag_id, number, document)
+""")
+
+_SERVE = text("""
+    INSERT INTO flag_state (flag_id, environment_id, version, revision_id)
+    SELECT flag_id, :environment_id, 1, id
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:flag_ids AS uuid[])) AS new (id, flag_id)
+    ON CONFLICT (flag_id, environment_id) DO UPDATE
+    SET revision_id = excluded.revision_id, version = flag_state.version + 1
+""")
+
+_PUT_PARTS = text("""
+    INSERT INTO ruleset_part (environment_id, kind, key, document, description, version)
+    SELECT :environment_id, kind, key, CAST(document AS json), '', 1
+    FROM unnest(CAST(:kinds AS text[]), CAST(:keys AS text[]), CAST(:documents AS text[]))
+        AS new (kind, key, document)
+    ON CONFLICT (environment_id, kind, key) DO UPDATE
+    SET document = excluded.document, version = ruleset_part.version + 1, updated_at = now()
+""")
+
 _COUNT = text("""
     INSERT INTO flag_evaluations (environment_id, flag, variant, day, count, last_at)
     SELECT :environment_id, flag, variant, CAST(:day AS date), count, :at
@@ -33,17 +97,283 @@ _COUNT = text("""
 """)
 
 
+@dataclass(frozen=True, slots=True)
+class By:
+    """Who makes a change, when and why."""
+
+    actor: str
+    at: datetime
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A flag of a project and the number of the revision that an environment serves, 0 for none."""
+
+    id: uuid.UUID
+    type: str
+    archived: bool
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Revised:
+    """The next revision of a flag."""
+
+    flag_id: uuid.UUID
+    number: int
+    document: str
+
+
+async def flag_by_key(tx: ReadSession, project_id: uuid.UUID, key: str) -> FlagRow | None:
+    """The project's flag with this key."""
+    return await tx.scalar(_flag(project_id, key))
+
+
+async def lock_flag(tx: WriteSession, project_id: uuid.UUID, key: str) -> FlagRow | None:
+    """The flag as it is now; nobody else changes it until the transaction ends."""
+    statement = _flag(project_id, key).with_for_update(key_share=True)
+    return await tx.scalar(statement, execution_options={"populate_existing": True})
+
+
+async def flags(
+    tx: ReadSession,
+    project_id: uuid.UUID,
+    *,
+    matching: str | None,
+    tag: str | None,
+    archived: bool,
+    cursor: str | None,
+    limit: int,
+) -> Sequence[FlagRow]:
+    """One row more than a page of the project's flags.
+
+    Args:
+        matching: A text query of `searching.query`.
+    """
+    statement = select(FlagRow).where(FlagRow.project_id == project_id)
+    statement = statement.where(
+        FlagRow.archived_at.is_not(None) if archived else FlagRow.archived_at.is_(None)
+    )
+    if matching is not None:
+        statement = statement.where(FlagRow.words.bool_op("@@")(func.to_tsquery(_SIMPLE, matching)))
+    if tag is not None:
+        statement = statement.where(FlagRow.tags.contains([tag]))
+    rows = await tx.scalars(pagination.after(statement, FlagRow.id, cursor=cursor, limit=limit))
+    return rows.all()
+
+
+async def insert_flag(tx: WriteSession, project_id: uuid.UUID, values: Mapping[str, Any]) -> FlagRow | None:
+    """The new flag, or None when the key is taken."""
+    row = {"id": new_id(), "project_id": project_id, "version": 1, **values}
+    statement = insert(FlagRow).values(**row, words=_words(row)).on_conflict_do_nothing()
+    return await tx.scalar(statement.returning(FlagRow))
+
+
+async def update_flag(tx: WriteSession, flag: FlagRow, values: Mapping[str, Any]) -> FlagRow:
+    """The flag with these values, one version on."""
+    now = {"key": flag.key, "owner": flag.owner, "description": flag.description, "tags": flag.tags, **values}
+    statement = (
+        update(FlagRow)
+        .where(FlagRow.id == flag.id)
+        .values(**values, words=_words(now), version=FlagRow.version + 1)
+    )
+    await tx.execute(statement.execution_options(synchronize_session=False))
+    await tx.refresh(flag)
+    return flag
+
+
+async def delete_flag(tx: WriteSession, flag_id: uuid.UUID) -> None:
+    """Removes a flag that was never published, with its drafts."""
+    await tx.execute(delete(FlagState).where(FlagState.flag_id == flag_id))
+    await tx.execute(delete(FlagRow).where(FlagRow.id == flag_id))
+
+
+async def define(tx: WriteSession, project_id: uuid.UUID, new: Sequence[Definition], *, at: datetime) -> None:
+    """Adds the flags that are missing and gives the others these variants and metadata."""
+    parameters = {
+        "project_id": project_id,
+        "at": at,
+        "ids": [new_id() for _ in new],
+        "keys": [each.key for each in new],
+        "types": [each.type for each in new],
+        "variants": [to_text(each.variants) for each in new],
+        "metadata": [to_text(each.metadata) for each in new],
+        "words": [searching.words([each.key]) for each in new],
+    }
+    await tx.execute(_DEFINE, parameters)
+
+
+async def standing(
+    tx: ReadSession, project_id: uuid.UUID, environment_id: uuid.UUID, keys: Collection[str]
+) -> dict[str, Standing]:
+    """The flags with these keys, those that exist, and where they stand in the environment."""
+    parameters = {"project_id": project_id, "environment_id": environment_id, "keys": list(keys)}
+    rows = await tx.execute(_STANDING, parameters)
+    return {key: Standing(*columns) for key, *columns in rows}
+
+
+async def revise(
+    tx: WriteSession,
+    environment_id: uuid.UUID,
+    revised: Sequence[Revised],
+    *,
+    environment_revision: int,
+    action: str,
+    by: By,
+) -> None:
+    """Adds revisions of flags and lets the environment serve them."""
+    ids = [new_id() for _ in revised]
+    parameters = {
+        "environment_id": environment_id,
+        "environment_revision": environment_revision,
+        "action": action,
+        "actor": by.actor,
+        "note": by.note,
+        "at": by.at,
+        "ids": ids,
+        "flag_ids": [each.flag_id for each in revised],
+        "numbers": [each.number for each in revised],
+        "documents": [each.document for each in revised],
+    }
+    await tx.execute(_REVISE, parameters)
+    await tx.execute(_SERVE, {name: parameters[name] for name in ("environment_id", "ids", "flag_ids")})
+
+
+async def state(
+    tx: ReadSession, flag_id: uuid.UUID, environment_id: uuid.UUID
+) -> tuple[FlagState | None, FlagRevision | None]:
+    """A flag in an environment and the revision it serves, each None when there is none."""
+    statement = (
+        select(FlagState, FlagRevision)
+        .outerjoin(FlagRevision, FlagRevision.id == FlagState.revision_id)
+        .where(FlagState.flag_id == flag_id, FlagState.environment_id == environment_id)
+        .execution_options(populate_existing=True)
+    )
+    row = (await tx.execute(statement)).first()
+    return row or (None, None)
+
+
+async def set_draft(
+    tx: WriteSession,
+    flag_id: uuid.UUID,
+    environment_id: uuid.UUID,
+    draft: Document | None,
+    *,
+    by: By,
+) -> None:
+    """Keeps the draft of what the environment shall serve, or drops it."""
+    values = {
+        "draft": draft,
+        "drafted_by": by.actor if draft else None,
+        "drafted_at": by.at if draft else None,
+    }
+    new = {"flag_id": flag_id, "environment_id": environment_id, "version": 1, **values}
+    await tx.execute(
+        insert(FlagState)
+        .values(new)
+        .on_conflict_do_update(
+            index_elements=[FlagState.flag_id, FlagState.environment_id],
+            set_={**values, "version": FlagState.version + 1},
+        )
+    )
+
+
+async def serving_environments(tx: ReadSession, flag_id: uuid.UUID) -> Sequence[uuid.UUID]:
+    """The environments that have published the flag, in one order for all."""
+    rows = await tx.scalars(
+        select(FlagState.environment_id)
+        .where(FlagState.flag_id == flag_id, FlagState.revision_id.is_not(None))
+        .order_by(FlagState.environment_id)
+    )
+    return rows.all()
+
+
+async def revision(
+    tx: ReadSession, flag_id: uuid.UUID, environment_id: uuid.UUID, number: int
+) -> FlagRevision | None:
+    """A revision by its number."""
+    return await tx.scalar(_revisions(flag_id, environment_id).where(FlagRevision.number == number))
+
+
+async def revisions(
+    tx: ReadSession, flag_id: uuid.UUID, environment_id: uuid.UUID, *, cursor: str | None, limit: int
+) -> Sequence[FlagRevision]:
+    """One row more than a page of a flag's revisions in an environment, newest first."""
+    statement = pagination.before(
+        _revisions(flag_id, environment_id), FlagRevision.id, cursor=cursor, limit=limit
+    )
+    return (await tx.scalars(statement)).all()
+
+
 async def served(tx: ReadSession, environment_id: uuid.UUID) -> Texts:
     """Everything the environment serves, archived flags left out."""
     rows = await tx.execute(_SERVED, {"environment_id": environment_id})
-    flags: dict[str, str] = {}
+    served_flags: dict[str, str] = {}
     parts: dict[tuple[str, str], str] = {}
-    for kind, key, document in rows.tuples():
+    for kind, key, document in rows:
         if kind == "flag":
-            flags[key] = document
+            served_flags[key] = document
         else:
             parts[kind, key] = document
-    return Texts(flags, parts)
+    return Texts(served_flags, parts)
+
+
+async def drafts(tx: ReadSession, environment_id: uuid.UUID) -> dict[str, Document]:
+    """The drafts of an environment by the key of their flag."""
+    rows = await tx.execute(
+        select(FlagRow.key, FlagState.draft)
+        .join(FlagState, FlagState.flag_id == FlagRow.id)
+        .where(FlagState.environment_id == environment_id, FlagState.draft.is_not(None))
+        .order_by(FlagRow.key)
+    )
+    return {key: draft for key, draft in rows if draft is not None}
+
+
+async def part(tx: ReadSession, environment_id: uuid.UUID, kind: str, key: str) -> RulesetPart | None:
+    """A segment, layer or holdout, as the database has it now."""
+    statement = _parts(environment_id, kind).where(RulesetPart.key == key)
+    return await tx.scalar(statement, execution_options={"populate_existing": True})
+
+
+async def parts(
+    tx: ReadSession, environment_id: uuid.UUID, kind: str, *, beyond: str, limit: int
+) -> Sequence[RulesetPart]:
+    """Parts of one kind by key, from the first after `beyond`."""
+    statement = _parts(environment_id, kind).where(RulesetPart.key > beyond)
+    return (await tx.scalars(statement.order_by(RulesetPart.key).limit(limit))).all()
+
+
+async def put_parts(tx: WriteSession, environment_id: uuid.UUID, new: Mapping[tuple[str, str], str]) -> None:
+    """Adds or replaces parts, given as JSON text by kind and key."""
+    parameters = {
+        "environment_id": environment_id,
+        "kinds": [kind for kind, _ in new],
+        "keys": [key for _, key in new],
+        "documents": list(new.values()),
+    }
+    await tx.execute(_PUT_PARTS, parameters)
+
+
+async def describe_part(
+    tx: WriteSession, environment_id: uuid.UUID, kind: str, key: str, description: str
+) -> None:
+    """Says what a part is for."""
+    await tx.execute(
+        update(RulesetPart)
+        .where(RulesetPart.environment_id == environment_id, RulesetPart.kind == kind, RulesetPart.key == key)
+        .values(description=description)
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def delete_part(tx: WriteSession, environment_id: uuid.UUID, kind: str, key: str) -> None:
+    """Removes a part."""
+    await tx.execute(
+        delete(RulesetPart).where(
+            RulesetPart.environment_id == environment_id, RulesetPart.kind == kind, RulesetPart.key == key
+        )
+    )
 
 
 async def add_evaluations(
@@ -61,3 +391,52 @@ async def add_evaluations(
         "counts": [count for _, count in ordered],
     }
     await tx.execute(_COUNT, parameters)
+
+
+async def evaluations(
+    tx: ReadSession, environment_id: uuid.UUID, keys: Collection[str]
+) -> Sequence[tuple[str, str, int, datetime]]:
+    """Flag, variant, number of evaluations and the last of them, for the flags with these keys."""
+    rows = await tx.execute(
+        select(
+            FlagEvaluations.flag,
+            FlagEvaluations.variant,
+            func.sum(FlagEvaluations.count),
+            func.max(FlagEvaluations.last_at),
+        )
+        .where(FlagEvaluations.environment_id == environment_id, FlagEvaluations.flag.in_(keys))
+        .group_by(FlagEvaluations.flag, FlagEvaluations.variant)
+        .order_by(FlagEvaluations.flag, FlagEvaluations.variant)
+    )
+    return [(flag, variant, int(count), last_at) for flag, variant, count, last_at in rows]
+
+
+async def current_revisions(
+    tx: ReadSession, environment_id: uuid.UUID, flag_ids: Collection[uuid.UUID]
+) -> dict[uuid.UUID, FlagRevision]:
+    """The revisions that the environment serves of these flags, by flag."""
+    rows = await tx.scalars(
+        select(FlagRevision)
+        .join(FlagState, FlagState.revision_id == FlagRevision.id)
+        .where(FlagState.environment_id == environment_id, FlagState.flag_id.in_(flag_ids))
+    )
+    return {row.flag_id: row for row in rows}
+
+
+def _flag(project_id: uuid.UUID, key: str) -> Select[FlagRow]:
+    return select(FlagRow).where(FlagRow.project_id == project_id, FlagRow.key == key)
+
+
+def _revisions(flag_id: uuid.UUID, environment_id: uuid.UUID) -> Select[FlagRevision]:
+    return select(FlagRevision).where(
+        FlagRevision.flag_id == flag_id, FlagRevision.environment_id == environment_id
+    )
+
+
+def _parts(environment_id: uuid.UUID, kind: str) -> Select[RulesetPart]:
+    return select(RulesetPart).where(RulesetPart.environment_id == environment_id, RulesetPart.kind == kind)
+
+
+def _words(values: Mapping[str, Any]) -> ColumnElement[str]:
+    texts = [values["key"], values["owner"], values["description"], *values["tags"]]
+    return func.to_tsvector(_SIMPLE, searching.words(texts))

@@ -69,7 +69,7 @@ async def environment_by_id(tx: ReadSession, environment_id: uuid.UUID) -> Envir
 async def revisions(tx: ReadSession) -> dict[uuid.UUID, int]:
     """The revision of every environment."""
     rows = await tx.execute(select(Environment.id, Environment.revision))
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 async def raise_revision(tx: WriteSession, environment_id: uuid.UUID) -> int:

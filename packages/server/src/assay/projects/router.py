@@ -2,18 +2,24 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Path, Query, Response
 
+from assay.audit.schemas import AuditEntryOut
 from assay.core.dependencies import Reads, RetryingRoute, Writes
 from assay.core.parameters import LIMIT, Cursor, Limit
 from assay.projects import service
 from assay.projects.schemas import EnvironmentCreate, EnvironmentOut, ProjectCreate, ProjectOut, ProjectUpdate
 from assay.shared.ids import Key
 from assay.shared.pagination import Page
+from assay.shared.schema import Name
 
 router = APIRouter(prefix="/projects", tags=["projects"], route_class=RetryingRoute)
 ProjectKey = Annotated[Key, Path(description="Key of the project.")]
 EnvironmentKey = Annotated[Key, Path(description="Key of the environment.")]
+Subject = Annotated[
+    Name | None,
+    Query(description="Only changes of this thing and of those below it, such as `flags/checkout`."),
+]
 
 
 @router.post("", status_code=201)
@@ -66,3 +72,12 @@ async def list_environments(
 async def get_environment(project: ProjectKey, environment: EnvironmentKey, tx: Reads) -> EnvironmentOut:
     """Reads an environment."""
     return EnvironmentOut.model_validate(await service.get_environment(tx, project, environment))
+
+
+@router.get("/{project}/audit")
+async def list_changes(
+    project: ProjectKey, tx: Reads, subject: Subject = None, cursor: Cursor = None, limit: Limit = LIMIT
+) -> Page[AuditEntryOut]:
+    """Lists who changed what in a project, newest first."""
+    items, following = await service.audit_entries(tx, project, subject=subject, cursor=cursor, limit=limit)
+    return Page(items=items, next_cursor=following)

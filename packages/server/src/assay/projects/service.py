@@ -3,6 +3,8 @@
 import uuid
 from collections.abc import Collection, Sequence
 
+from assay.audit import service as audit
+from assay.audit.schemas import AuditEntryOut
 from assay.core.database import ReadSession, WriteSession
 from assay.projects import repository
 from assay.projects.errors import EnvironmentNotFound, KeyTaken, ProjectNotFound
@@ -126,3 +128,15 @@ async def bump_revision(tx: WriteSession, environment_id: uuid.UUID) -> int:
     revision = await repository.raise_revision(tx, environment_id)
     await repository.notify(tx, REVISION_CHANNEL, f"{environment_id}:{revision}")
     return revision
+
+
+async def audit_entries(
+    tx: ReadSession, project_key: str, *, subject: str | None, cursor: str | None, limit: int
+) -> tuple[list[AuditEntryOut], str | None]:
+    """A page of a project's change log, newest first, and the cursor of the next.
+
+    Args:
+        subject: Only changes of this thing and of those below it.
+    """
+    project = await get(tx, project_key)
+    return await audit.listing(tx, project.id, subject=subject, cursor=cursor, limit=limit)

@@ -3,11 +3,22 @@
 import uuid
 from typing import Annotated
 
-from pydantic import StringConstraints
+from pydantic import StringConstraints, TypeAdapter, ValidationError
 from uuid_utils.compat import uuid7
 
 Key = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]*$", min_length=1, max_length=64)]
 """What people call a thing inside URLs and code: lower case, digits, `_`, `.`, `-`."""
+
+_KEY: TypeAdapter[str] = TypeAdapter(Key)
+
+
+def is_key(text: str) -> bool:
+    """Whether a text may be a key."""
+    try:
+        _KEY.validate_python(text)
+    except ValidationError:
+        return False
+    return True
 
 
 def new_id() -> uuid.UUID:

@@ -1,0 +1,124 @@
+"""The one way into what an environment serves.
+
+Every change locks the rows of its flags first and then, by raising the revision, the environment's: so the
+changes of one environment happen one after the other, each checked against what the one before has left.
+READ COMMITTED is enough for that, and nobody is sent away by a serialization failure.
+"""
+
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import anyio.to_thread
+
+from assay.audit import service as audit
+from assay.core.database import ReadSession, WriteSession
+from assay.flags import documents, repository
+from assay.flags.documents import Texts
+from assay.flags.repository import By, Revised, Standing
+from assay.projects import service as projects
+from assay_engine import Flag
+from assay_engine.writing import flag_to_json
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An environment of a project."""
+
+    project_id: uuid.UUID
+    project: str
+    environment_id: uuid.UUID
+    environment: str
+
+
+async def place_of(tx: ReadSession, project_key: str, environment_key: str) -> Place:
+    """The environment with this key.
+
+    Raises:
+        ProjectNotFound, EnvironmentNotFound: There is no such place.
+    """
+    environment = await projects.get_environment(tx, project_key, environment_key)
+    return Place(environment.project_id, project_key, environment.id, environment.key)
+
+
+async def serve(
+    tx: WriteSession,
+    place: Place,
+    new: Mapping[str, tuple[Standing, Flag]],
+    *,
+    parts: Mapping[tuple[str, str], str] | None = None,
+    action: str,
+    by: By,
+) -> int:
+    """Lets the environment serve these flags, whose rows the caller has locked, and returns its revision.
+
+    Args:
+        parts: Segments, layers and holdouts that come with them, as JSON text by kind and key.
+
+    Raises:
+        Unpublishable: What it would serve fails the check; nothing has been changed.
+    """
+    texts = {key: text_of(flag) for key, (_, flag) in new.items()}
+    revision = await change(tx, place, lambda served: served.with_flags(texts).with_parts(parts or {}))
+    revised = [Revised(known.id, known.number + 1, texts[key]) for key, (known, _) in new.items()]
+    await repository.revise(
+        tx, place.environment_id, revised, environment_revision=revision, action=action, by=by
+    )
+    if parts:
+        await repository.put_parts(tx, place.environment_id, parts)
+    return revision
+
+
+async def change(tx: WriteSession, place: Place, changed: Callable[[Texts], Texts]) -> int:
+    """Raises the environment's revision, provided that what it would serve passes the check.
+
+    Raises:
+        Unpublishable: It does not; `details` holds every problem.
+    """
+    revision = await projects.bump_revision(tx, place.environment_id)
+    texts = changed(await repository.served(tx, place.environment_id))
+    datafile = texts.datafile(environment=place.environment, revision=revision)
+    # Thousands of flags take a while to check; requests must not wait for it.
+    await anyio.to_thread.run_sync(documents.checked, datafile)
+    return revision
+
+
+async def place_by_id(tx: ReadSession, project_key: str, environment_id: uuid.UUID) -> Place:
+    """The environment with this identifier."""
+    environment = await projects.environment(tx, environment_id)
+    return Place(environment.project_id, project_key, environment.id, environment.key)
+
+
+async def record(
+    tx: WriteSession,
+    place: Place,
+    subject: str,
+    *,
+    action: str,
+    before: Mapping[str, Any] | None,
+    after: Mapping[str, Any] | None,
+    by: By,
+) -> None:
+    """Adds what was done in an environment to the change log."""
+    await audit.record(
+        tx,
+        project_id=place.project_id,
+        actor=by.actor,
+        action=action,
+        subject=subject,
+        before=before,
+        after=after,
+        at=by.at,
+        note=by.note,
+    )
+
+
+def flag_subject(key: str, environment: str | None = None) -> str:
+    """A flag's place in the change log, everywhere or in one environment."""
+    return f"flags/{key}" + (f"/environments/{environment}" if environment else "")
+
+
+def text_of(flag: Flag) -> str:
+    """A flag's document as it is stored."""
+    return documents.to_text(flag_to_json(flag))

@@ -1,0 +1,9 @@
+"""Joins the routes of flags and segments."""
+
+from fastapi import APIRouter
+
+from assay.flags import environment_routes, flag_routes
+
+router = APIRouter()
+for routes in (flag_routes, environment_routes):
+    router.include_router(routes.router)
