@@ -10,7 +10,7 @@ from starlette.middleware import Middleware
 
 from assay import __version__
 from assay.api import description, health, problems, v1
-from assay.api.guards import Guards, UnexpectedErrors
+from assay.api.guards import Guards, UnexpectedErrors, host_check
 from assay.core.config import Settings
 from assay.core.database import Database
 from assay.core.security import BodyLimit, SecurityHeaders
@@ -67,7 +67,7 @@ def build_app(
         lifespan=lifespan,
         middleware=[
             # In front: what the others do costs several times an evaluation.
-            Middleware(Ofrep, settings=settings, telemetry=telemetry),
+            Middleware(Ofrep, settings=settings, telemetry=telemetry, is_ours=host_check(settings)),
             Middleware(SubPath, root_path=settings.root_path),
             Middleware(CorrelationIdMiddleware, header_name="X-Request-ID"),
             Middleware(RequestLog, telemetry=telemetry),

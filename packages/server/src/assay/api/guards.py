@@ -1,7 +1,6 @@
 """What is answered before or instead of an endpoint: strangers' pages, wrong hosts, unexpected errors."""
 
-import ipaddress
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 
 import structlog
@@ -9,7 +8,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from assay.api.problems import problem
-from assay.core.config import Settings
+from assay.core.config import Settings, is_loopback
 from assay.core.sub_path import route_path
 
 log = structlog.get_logger()
@@ -99,14 +98,10 @@ def allowed_hosts(settings: Settings) -> frozenset[str] | None:
     return frozenset(named) | {"localhost", "127.0.0.1", "::1", settings.host.lower()}
 
 
-def is_loopback(host: str) -> bool:
-    """Whether an address can be reached from this machine only."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+def host_check(settings: Settings) -> Callable[[str], bool]:
+    """Whether a Host header names an Assay with these settings."""
+    hosts = allowed_hosts(settings)
+    return lambda host: hosts is None or host_name(host) in hosts
 
 
 def host_name(host: str) -> str:

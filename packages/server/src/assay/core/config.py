@@ -118,7 +118,7 @@ class Settings(BaseSettings):
     @property
     def delivers_without_key(self) -> bool:
         """Whether this is open local mode: nobody but this machine can ask, so nobody needs a key."""
-        return self.delivery_keys == "auto" and _is_loopback(self.host)
+        return self.delivery_keys == "auto" and is_loopback(self.host)
 
     @classmethod
     def settings_customise_sources(
@@ -134,7 +134,8 @@ class Settings(BaseSettings):
         return init_settings, env_settings, dotenv_settings, TomlConfigSettingsSource(settings_cls)
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether an address can be reached from this machine only."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

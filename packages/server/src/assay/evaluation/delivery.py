@@ -71,6 +71,10 @@ class Delivery:
     async def _key_holder(self, token: str) -> Caller:
         key = (await self.credentials()).keyring.find(token)
         if key is None:
+            # It may have been made a moment ago; clients take a 401 as final.
+            await self.store.confirm()
+            key = (await self.credentials()).keyring.find(token)
+        if key is None:
             raise Refused(401, f"the key is unknown or revoked; {UNKNOWN_CALLER}", UNAUTHORIZED)
         return self.callers.of_key(key)
 

@@ -50,8 +50,16 @@ Handler = Callable[["Exchange"], Awaitable[None]]
 class Ofrep:
     """Middleware: answers what OFREP clients and followers of changes ask; passes everything else on."""
 
-    def __init__(self, app: ASGIApp, settings: Settings, telemetry: Telemetry) -> None:
+    def __init__(
+        self, app: ASGIApp, settings: Settings, telemetry: Telemetry, is_ours: Callable[[str], bool]
+    ) -> None:
+        """Wrap an application.
+
+        Args:
+            is_ours: Whether a Host header names this Assay; asked of those who come without a key.
+        """
         self._app = app
+        self._is_ours = is_ours
         self._root_path = settings.root_path
         self._max_body_bytes = settings.max_body_bytes
         self._prefixes = tuple(
@@ -64,7 +72,7 @@ class Ofrep:
         if scope["type"] != "http" or not scope["path"].startswith(self._prefixes):
             await self._app(scope, receive, send)
             return
-        exchange = Exchange(scope, receive, send, self._root_path, self._max_body_bytes)
+        exchange = Exchange(scope, receive, send, self._root_path, self._max_body_bytes, self._is_ours)
         started = time.perf_counter()
         try:
             await _handler(exchange)(exchange)
@@ -84,6 +92,7 @@ class Exchange:
     """One request and its answer."""
 
     __slots__ = (
+        "_is_ours",
         "_max_body_bytes",
         "delivery",
         "key",
@@ -97,7 +106,13 @@ class Exchange:
     )
 
     def __init__(
-        self, scope: Scope, receive: Receive, send: Send, root_path: str, max_body_bytes: int
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        root_path: str,
+        max_body_bytes: int,
+        is_ours: Callable[[str], bool],
     ) -> None:
         self.scope = scope
         self.receive = receive
@@ -110,6 +125,7 @@ class Exchange:
         self.route = "unmatched"
         self.status = 0
         self._max_body_bytes = max_body_bytes
+        self._is_ours = is_ours
 
     @property
     def query(self) -> str:
@@ -124,13 +140,22 @@ class Exchange:
         return None
 
     def credentials(self) -> tuple[str | None, str | None, str]:
-        """What says who asks: the two headers and the query."""
+        """What says who asks: the two headers and the query.
+
+        Raises:
+            Refused: Nothing but the host says it, and the host is foreign: a page that had its own name
+                point to this machine (DNS rebinding).
+        """
         authorization = api_key = None
         for name, value in self.scope["headers"]:
             if name == b"authorization":
                 authorization = value.decode("latin-1")
             elif name == b"x-api-key":
                 api_key = value.decode("latin-1")
+        if authorization is None and api_key is None:
+            host = (self.header(b"host") or b"").decode("latin-1")
+            if not self._is_ours(host):
+                raise Refused(403, f"without a key nothing is answered to the host {host!r}")
         return authorization, api_key, self.query
 
     async def body(self) -> bytes:

@@ -22,8 +22,8 @@ from assay_engine import InvalidRuleset, Ruleset
 log = structlog.get_logger()
 
 STREAM_SECRET = "stream"  # noqa: S105 — the name of one, not one
-# Somebody who heard of a newer revision may ask for it; not more often than this, whatever they claim.
-CHECK_AGAIN_SECONDS = 0.2
+# Unknown keys and revisions heard of elsewhere have the database asked, together not more often than this.
+ASK_AGAIN_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Freshness:
     """How sure this process is of what it serves.
 
     Attributes:
-        checked_at: When the database last confirmed it, on the monotonic clock; None before the first time.
+        checked_at: When the database was last asked, on the monotonic clock; None before its first answer.
         is_listening: Whether PostgreSQL would tell of a change at once.
     """
 
@@ -64,6 +64,7 @@ class Store:
         self._retired: list[Snapshot] = []
         # One at a time: a snapshot read before a change must not replace one read after it.
         self._loading = asyncio.Lock()
+        self._confirming = asyncio.Lock()
 
     @property
     def credentials(self) -> Credentials | None:
@@ -94,9 +95,9 @@ class Store:
 
     async def at_least(self, snapshot: Snapshot, revision: int | None) -> Snapshot:
         """A snapshot of this revision or a later one, if another process already serves it."""
-        if revision is None or revision <= snapshot.revision or self._is_just_checked():
+        if revision is None or revision <= snapshot.revision:
             return snapshot
-        await self.refresh()
+        await self.confirm()
         return self._snapshots.get(snapshot.environment_id, snapshot)
 
     async def place(self, project: str, environment: str) -> uuid.UUID:
@@ -112,9 +113,21 @@ class Store:
             self._places[project, environment] = known
         return known
 
+    async def confirm(self) -> None:
+        """Makes sure of what the database says now; everybody who asks meanwhile shares the answer."""
+        asked_at = time.monotonic()
+        async with self._confirming:
+            checked_at = self.freshness.checked_at
+            if checked_at is not None and checked_at >= asked_at:
+                return
+            if checked_at is not None:
+                await asyncio.sleep(checked_at + ASK_AGAIN_SECONDS - time.monotonic())
+            await self.refresh()
+
     async def refresh(self) -> None:
         """Reads keys and revisions, and compiles again what has changed."""
         async with self._loading:
+            asked_at = time.monotonic()
             secret = self._credentials.stream_secret if self._credentials else await self._secret()
             async with self._database.reading(isolation="REPEATABLE READ") as tx:
                 keyring = await access.keyring(tx)
@@ -123,7 +136,7 @@ class Store:
             self.hub.end_of_keys(keyring.identifiers)
             for environment_id, ruleset in changed.items():
                 await self._replace(environment_id, ruleset)
-            self.freshness.checked_at = time.monotonic()
+            self.freshness.checked_at = asked_at
 
     def collect(self) -> dict[uuid.UUID, Counter[Served]]:
         """How often each variant was given since the last collection, by environment."""
@@ -157,7 +170,3 @@ class Store:
         self._snapshots[environment_id] = snapshot
         self.hub.announce(environment_id, snapshot.version, snapshot.loaded_at)
         log.info("snapshot_replaced", environment=str(environment_id), revision=snapshot.revision)
-
-    def _is_just_checked(self) -> bool:
-        age = self.freshness.age_seconds()
-        return age is not None and age < CHECK_AGAIN_SECONDS

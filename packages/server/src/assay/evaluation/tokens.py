@@ -44,7 +44,7 @@ def sign(given: StreamGrant, secret: bytes) -> str:
 def verify(token: str, secret: bytes, *, now: float) -> StreamGrant | None:
     """The grant, if it was signed with this secret and has not expired."""
     try:
-        raw = base64.b64decode(token + "==", altchars=b"-_", validate=True)
+        raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
         return None
     payload, mac = raw[: _PAYLOAD.size], raw[_PAYLOAD.size :]
