@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import httpx2
 import psutil
 import pytest
+
 from journey_support import RunningAssay, data_folder, own_environment, running_assay, start_assay
 
 EVENT = {"kind": "event", "name": "order", "unit": "u", "at": "2026-11-01T00:00:00Z"}

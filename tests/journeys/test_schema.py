@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from journey_support import data_folder, own_environment, running_assay
 
 # What the schema allows may still break a rule no schema can state, such as two arms of one name.
@@ -22,7 +23,7 @@ def test_no_request_makes_the_api_fail_or_answer_outside_its_description(
             [
                 Path(sys.executable).with_name("st"), "run", f"{assay.url}/openapi.json",
                 "--max-time", str(seconds), "--exclude-checks", NOT_CHECKED, "--warnings", "off",
-                "--continue-on-failure", "--seed", "1",
+                "--continue-on-failure", "--seed", str(seconds),
             ],
             capture_output=True,
             text=True,

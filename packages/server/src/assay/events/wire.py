@@ -75,10 +75,10 @@ def read_batch(body: bytes) -> Sequence[AnyEvent | Malformed]:
 
 def json_schema() -> tuple[dict[str, Any], dict[str, Any]]:
     """The schema of a batch and the definitions it refers to, for the API's description."""
-    (schema,), definitions = msgspec.json.schema_components(
-        [list[AnyEvent]], ref_template="#/components/schemas/{name}"
-    )
-    return schema, definitions
+    _, definitions = msgspec.json.schema_components([AnyEvent], ref_template="#/components/schemas/{name}")
+    kinds = [{"$ref": f"#/components/schemas/{kind.__name__}"} for kind in (Exposure, MetricEvent)]
+    others = {"description": "Anything else is answered with the verdict `rejected` and its reason."}
+    return {"type": "array", "maxItems": MAX_EVENTS, "items": {"anyOf": [*kinds, others]}}, definitions
 
 
 def _split(body: bytes) -> list[msgspec.Raw]:
