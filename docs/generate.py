@@ -1,6 +1,7 @@
 """Writes the pages that follow from the code: settings, commands, API, and the drawing of the layers."""
 
 import argparse
+import json
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -9,6 +10,7 @@ from typing import Any
 
 from drawing import layers_drawing
 
+from assay.analysis.document import SCHEMA_VERSION, Document
 from assay.core.config import Settings, default_data_directory
 from assay.main import build_app
 
@@ -68,11 +70,44 @@ def api_page() -> str:
     )
 
 
+def result_schema() -> str:
+    """JSON Schema of the result document, whichever way it is asked for."""
+    schema = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": f"urn:assay:result:{SCHEMA_VERSION}",
+        **Document.model_json_schema(mode="serialization"),
+    }
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+def result_page() -> str:
+    """Every part of the result document."""
+    definitions: dict[str, Any] = json.loads(result_schema())
+    parts = {"The document": definitions, **definitions["$defs"]}
+    tables = [
+        f"## {name}\n\n{part.get('description', '')}\n\n| Field | Type | Meaning |\n|---|---|---|\n"
+        + "\n".join(_field(field, schema) for field, schema in part["properties"].items())
+        for name, part in parts.items()
+        if "properties" in part
+    ]
+    return (
+        NOTE + "# The result document\n\n"
+        "`assay analyze --format json`, `assay experiment results --format json` and the API give the same\n"
+        "document; [`result.schema.json`](result.schema.json) is its JSON Schema. A number that cannot be\n"
+        "computed is `null`, and `undefined` beside it says why. Shares and lifts are fractions, not\n"
+        "percent.\n\n"
+        + "\n\n".join(tables)
+        + "\n"
+    )
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
     ".env.example": example_environment,
     "docs/reference/settings.md": settings_page,
     "docs/reference/cli.md": commands_page,
     "docs/reference/api.md": api_page,
+    "docs/reference/result.md": result_page,
+    "docs/reference/result.schema.json": result_schema,
     "docs/layers.svg": lambda: layers_drawing(ROOT),
 }
 
@@ -91,6 +126,23 @@ def write_pages(root: Path) -> None:
     for name, page in PAGES.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(page(), encoding="utf-8")
+
+
+def _field(name: str, schema: dict[str, Any]) -> str:
+    return f"| `{name}` | {_type(schema)} | {schema.get('description', '')} |"
+
+
+def _type(schema: dict[str, Any]) -> str:
+    if "anyOf" in schema:
+        return " or ".join(_type(option) for option in schema["anyOf"])
+    if "$ref" in schema:
+        return f"`{schema['$ref'].rpartition('/')[2]}`"
+    if "enum" in schema or "const" in schema:
+        return ", ".join(f"`{value}`" for value in schema.get("enum", [schema.get("const")]))
+    if schema["type"] == "array":
+        return f"list of {_type(schema['items'])}"
+    kind: str = schema["type"]
+    return "numbers by name" if kind == "object" else kind
 
 
 def _setting_cells(name: str, schema: dict[str, Any]) -> list[str]:

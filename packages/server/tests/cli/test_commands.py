@@ -7,8 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jsonschema_rs
 import pytest
 
+ROOT = Path(__file__).parents[4]
 ROWS = "unit,arm,spent\n1,a,10\n2,a,0\n3,b,12\n4,b,14\n"
 QUESTION = ["--unit", "unit", "--variant", "arm", "--control", "a"]
 
@@ -38,6 +40,14 @@ def test_analyze_prints_one_json_document(file: Path) -> None:
     document = json.loads(done.stdout)
     assert document["metrics"][0]["comparisons"][0]["difference"]["estimate"] == 8.0
     assert done.stderr == ""
+
+
+def test_the_document_fits_its_published_schema(file: Path) -> None:
+    schema = json.loads((ROOT / "docs/reference/result.schema.json").read_text(encoding="utf-8"))
+
+    done = assay("analyze", file, *QUESTION, "-m", "spent", "--format", "json", folder=file.parent)
+
+    jsonschema_rs.validate(schema, json.loads(done.stdout))
 
 
 def test_analyze_prints_a_table_for_people(file: Path) -> None:
