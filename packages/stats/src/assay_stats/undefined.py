@@ -54,6 +54,7 @@ class Reason(StrEnum):
     INVALID_PRIOR = "invalid_prior"
     NO_INFORMATION = "no_information"
     NOT_REACHABLE = "not_reachable"
+    CONTRADICTION = "contradiction"
 
     @property
     def sentence(self) -> str:
@@ -96,6 +97,10 @@ _SENTENCES = {
     Reason.NO_INFORMATION: "no information has been gathered yet",
     Reason.NOT_REACHABLE: (
         "no sample size reaches the target: the effect to detect is 0 or the design cannot do it"
+    ),
+    Reason.CONTRADICTION: (
+        "no single value lies in the intervals of all looks: the effect has probably changed, so read the "
+        "looks one by one"
     ),
 }
 _REASONS: tuple[Reason | None, ...] = (None, *Reason)

@@ -180,9 +180,37 @@ def test_running_p_values_only_fall_and_stay_dual_to_the_running_interval(
     looks = running(mixture_sprt(statistics_seen, 1.0, mixture_variance=2.0))
 
     assert np.all(np.diff(looks.p_value) <= 0)
-    excludes = (looks.lower > 0) | (looks.upper < 0)
+    excludes = ~((looks.lower <= 0) & (looks.upper >= 0))
     close = np.isclose(looks.p_value, 0.05, rtol=1e-9)
     assert np.all((excludes == (looks.p_value < 0.05)) | close)
+
+
+def test_looks_that_no_single_effect_fits_have_no_common_interval_and_say_so() -> None:
+    looks = running(mixture_sprt([5.0, 0.0, -5.0, 0.0], 1.0, mixture_variance=2.0))
+
+    assert looks.reasons.tolist() == [None, None, Reason.CONTRADICTION, Reason.CONTRADICTION]
+    assert np.isnan(looks.lower[2:]).all()
+    assert np.isnan(looks.upper[2:]).all()
+    assert looks.lower[1] <= looks.upper[1]
+    assert looks.p_value[3] == looks.p_value[0] < 0.05
+    assert "the effect has probably changed" in looks.reasons[2].sentence
+
+
+def test_each_experiment_is_joined_along_the_axis_of_its_looks() -> None:
+    seen = np.array([[5.0, 0.0, -5.0], [1.0, 1.5, 2.0]])
+
+    across = running(mixture_sprt(seen, 1.0, mixture_variance=2.0))
+    down = running(mixture_sprt(seen.T, 1.0, mixture_variance=2.0), axis=0)
+
+    assert np.array_equal(across.lower, down.lower.T, equal_nan=True)
+    assert across.reasons[:, 2].tolist() == down.reasons[2].tolist() == [Reason.CONTRADICTION, None]
+
+
+@given(st.lists(st.floats(-6, 6), min_size=1, max_size=20))
+def test_a_running_interval_is_in_order_or_undefined(statistics_seen: list[float]) -> None:
+    looks = running(mixture_sprt(statistics_seen, 1.0, mixture_variance=2.0))
+
+    assert np.array_equal(looks.is_defined, looks.lower <= looks.upper)
 
 
 @pytest.mark.parametrize("wrong", [0.0, -1.0, np.nan, np.inf])

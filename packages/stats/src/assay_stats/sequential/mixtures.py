@@ -4,14 +4,14 @@ A confidence sequence, GAVI and the mixture SPRT are one boundary. They differ o
 variance is fixed, here as its ratio to the squared standard error.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import log_ndtr
 
 from assay_stats.results import Estimate
 from assay_stats.tails import Alternative, ends
-from assay_stats.undefined import Codes, Floats, Reason, blank, first_reason
+from assay_stats.undefined import Codes, Floats, Reason, blank, first_reason, merge_reasons
 
 _LOG_2 = float(np.log(2.0))
 _NEWTON_STEPS = 60
@@ -91,30 +91,31 @@ def critical_value(ratio: Floats, alpha: Floats, alternative: Alternative) -> Fl
 def running(sequence: AlwaysValidEstimate, *, axis: int = -1) -> AlwaysValidEstimate:
     """What all looks so far say together: the smallest p-value and the intersection of the intervals.
 
-    Looks that are undefined say nothing. Where `lower` exceeds `upper` no constant effect fits all looks: the
-    effect has changed, or this is one of the runs that miss at the stated level.
+    Looks that are undefined say nothing.
 
     Args:
         sequence: Estimates with the looks, in order, along `axis`.
+        axis: The axis of the looks.
+    Returns:
+        The shape of `sequence`. From the look on where no value lies in all intervals the ends are NaN with
+        `Reason.CONTRADICTION`: the effect has changed, or this is one of the runs that miss at the stated
+        level. The p-value stays valid there.
+    Source: Howard et al. (2021), Annals of Statistics 49:1055-1080, section 2: intersections of a confidence
+        sequence cover as it does.
     """
     shape = sequence.shape
     largest = np.fmax.accumulate(np.broadcast_to(sequence.log_e_value, shape), axis=axis)
-    codes = np.broadcast_to(sequence.reason_codes, shape)
-    known = np.maximum.accumulate(codes == 0, axis=axis)
-    return AlwaysValidEstimate(
-        value=sequence.value,
-        standard_error=sequence.standard_error,
-        lower=np.fmax.accumulate(np.broadcast_to(sequence.lower, shape), axis=axis),
-        upper=np.fmin.accumulate(np.broadcast_to(sequence.upper, shape), axis=axis),
-        level=sequence.level,
+    lower = np.fmax.accumulate(np.broadcast_to(sequence.lower, shape), axis=axis)
+    upper = np.fmin.accumulate(np.broadcast_to(sequence.upper, shape), axis=axis)
+    contradiction = first_reason((lower > upper, Reason.CONTRADICTION))
+    return replace(
+        sequence,
+        lower=blank(lower, contradiction),
+        upper=blank(upper, contradiction),
         method=f"{sequence.method}, all looks",
-        statistic=sequence.statistic,
-        degrees_of_freedom=sequence.degrees_of_freedom,
         p_value=np.exp(np.minimum(-largest, 0.0)),
-        null=sequence.null,
-        alternative=sequence.alternative,
         log_e_value=largest,
-        reason_codes=np.where(known, np.int8(0), codes),
+        reason_codes=merge_reasons(_until_known(sequence, axis), contradiction),
     )
 
 
@@ -128,6 +129,13 @@ def _log_e_value(statistic: Floats, ratio: Floats, alternative: Alternative) -> 
             return both + _LOG_2 + log_ndtr(statistic * np.sqrt(share))
         case Alternative.LESS:
             return both + _LOG_2 + log_ndtr(-statistic * np.sqrt(share))
+
+
+def _until_known(sequence: AlwaysValidEstimate, axis: int) -> Codes:
+    """The codes of the looks before the first defined one; later ones lack nothing."""
+    codes = np.broadcast_to(sequence.reason_codes, sequence.shape)
+    known = np.maximum.accumulate(codes == 0, axis=axis)
+    return np.where(known, np.int8(0), codes)
 
 
 def _half_mixture_root(target: Floats) -> Floats:
