@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,9 +60,11 @@ def data_folder() -> Generator[Path, None, None]:
 
 
 @contextmanager
-def running_assay(data: Path, *, port: int = 0) -> Generator[RunningAssay, None, None]:
-    """An Assay that answers, ended with the block."""
-    assay = start_assay(data, port=port)
+def running_assay(
+    data: Path, *, port: int = 0, settings: Mapping[str, str] | None = None
+) -> Generator[RunningAssay, None, None]:
+    """An Assay that answers, ended with the block; settings by their names in the environment."""
+    assay = start_assay(data, port=port, settings=settings)
     try:
         yield assay
     finally:
@@ -70,14 +72,14 @@ def running_assay(data: Path, *, port: int = 0) -> Generator[RunningAssay, None,
             assay.stop()
 
 
-def start_assay(data: Path, *, port: int = 0) -> RunningAssay:
+def start_assay(data: Path, *, port: int = 0, settings: Mapping[str, str] | None = None) -> RunningAssay:
     """Starts `assay up` and waits until it answers."""
     log = data.parent / f"assay-{time.monotonic_ns()}.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "assay", "up", "--data", str(data), "--port", str(port)],
             stderr=output,
-            env=own_environment() | {"COLUMNS": "400", "ASSAY_LOG_LEVEL": "warning"},
+            env=own_environment() | {"COLUMNS": "400", "ASSAY_LOG_LEVEL": "warning"} | dict(settings or {}),
             cwd=data.parent,
         )
     return RunningAssay(_announced_url(process, log), process)
