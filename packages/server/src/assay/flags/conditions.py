@@ -3,8 +3,8 @@
 from assay.flags.errors import StaleVersion, VersionMissing
 
 
-def flag_tag(version: int) -> str:
-    """The entity tag of a flag's definition."""
+def tag(version: int) -> str:
+    """The entity tag of a flag's definition or of a segment."""
     return f'"{version}"'
 
 

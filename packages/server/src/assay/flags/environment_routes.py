@@ -6,11 +6,13 @@ from fastapi import APIRouter, Path, Response
 
 from assay.core.dependencies import Now, Reads, RetryingRoute, Writes
 from assay.core.parameters import LIMIT, Cursor, Limit
-from assay.flags import drafts
+from assay.flags import drafts, insight
 from assay.flags.routing import EnvironmentKey, FlagKey, IfMatch, ProjectKey, by
 from assay.flags.schemas import (
     Configuration,
     DraftCopy,
+    ExplainRequest,
+    ExplanationOut,
     Published,
     PublishRequest,
     RevertRequest,
@@ -187,6 +189,21 @@ async def get_revision(
 ) -> Published:
     """Reads one revision."""
     return await drafts.revision(tx, project, flag, environment, number)
+
+
+@router.post("/explain")
+async def explain(
+    project: ProjectKey,
+    flag: FlagKey,
+    environment: EnvironmentKey,
+    request: ExplainRequest,
+    tx: Reads,
+    now: Now,
+) -> ExplanationOut:
+    """Says what a context is served, and why; or what it would be once the draft is published."""
+    return await insight.explanation(
+        tx, project, flag, environment, request.context, draft=request.draft, now=now
+    )
 
 
 def _tagged(state: StateOut, response: Response) -> StateOut:

@@ -76,12 +76,26 @@ async def change(tx: WriteSession, place: Place, changed: Callable[[Texts], Text
     Raises:
         Unpublishable: It does not; `details` holds every problem.
     """
-    revision = await projects.bump_revision(tx, place.environment_id)
+    revision = await hold(tx, place)
+    await check(tx, place, changed, revision=revision)
+    return revision
+
+
+async def hold(tx: WriteSession, place: Place) -> int:
+    """The environment's next revision; nobody else changes the environment until the transaction ends."""
+    return await projects.bump_revision(tx, place.environment_id)
+
+
+async def check(tx: ReadSession, place: Place, changed: Callable[[Texts], Texts], *, revision: int) -> None:
+    """Checks all that the environment would serve.
+
+    Raises:
+        Unpublishable: It fails; `details` holds every problem.
+    """
     texts = changed(await repository.served(tx, place.environment_id))
     datafile = texts.datafile(environment=place.environment, revision=revision)
     # Thousands of flags take a while to check; requests must not wait for it.
     await anyio.to_thread.run_sync(documents.checked, datafile)
-    return revision
 
 
 async def place_by_id(tx: ReadSession, project_key: str, environment_id: uuid.UUID) -> Place:

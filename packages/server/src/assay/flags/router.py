@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from assay.flags import environment_routes, flag_routes
+from assay.flags import environment_routes, flag_routes, ruleset_routes
 
 router = APIRouter()
-for routes in (flag_routes, environment_routes):
+for routes in (flag_routes, environment_routes, ruleset_routes):
     router.include_router(routes.router)

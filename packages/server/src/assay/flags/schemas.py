@@ -10,7 +10,6 @@ from assay.shared.ids import Key
 from assay.shared.schema import Incoming, Name, Outgoing, Text
 
 MOST_TAGS = 50
-MOST_CONTEXTS = 1_000
 
 Tag = Annotated[Name, Field(max_length=64)]
 Tags = Annotated[list[Tag], Field(max_length=MOST_TAGS)]
@@ -151,10 +150,10 @@ class SegmentCreate(Incoming):
 class SegmentUpdate(Incoming):
     """Parts of a segment; those left out stay as they are."""
 
-    description: Text | None = None
+    description: Text = ""
     unit: str | list[str] | None = None
-    include: list[str] | None = None
-    exclude: list[str] | None = None
+    include: list[str] = Field(default_factory=list[str])
+    exclude: list[str] = Field(default_factory=list[str])
     condition: Part | None = None
 
 
@@ -192,33 +191,6 @@ class StalenessOut(Outgoing):
     served: list[VariantCount]
     stale: bool
     reasons: list[str]
-
-
-class PreviewRequest(Incoming):
-    """Who would be asked, and with what configuration."""
-
-    contexts: Annotated[list[Part], Field(max_length=MOST_CONTEXTS)]
-    configuration: Configuration | None = Field(None, description="Null: the draft as it is stored.")
-
-
-class PreviewedContext(Outgoing):
-    """One context's answer now and then."""
-
-    targeting_key: str | None
-    before: str | None = Field(description="Variant served now; null: the code's default, or not published.")
-    after: str | None
-    reason_before: str | None
-    reason_after: str
-    changed: bool
-
-
-class PreviewOut(Outgoing):
-    """What publishing would do to these contexts."""
-
-    contexts: list[PreviewedContext]
-    changed: int
-    experiments: list[str] = Field(description="Experiments whose splits in this flag would change.")
-    changes: list[ChangeOut]
 
 
 class ExplainRequest(Incoming):

@@ -1,7 +1,8 @@
 """What can be done with flags."""
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -10,7 +11,7 @@ import anyio.to_thread
 
 from assay.audit import service as audit
 from assay.core.database import ReadSession, WriteSession
-from assay.flags import conditions, documents, publishing, repository, searching
+from assay.flags import conditions, documents, publishing, references, repository, searching
 from assay.flags.documents import Definition, Texts
 from assay.flags.errors import (
     FlagInUse,
@@ -18,6 +19,7 @@ from assay.flags.errors import (
     FlagKeyTaken,
     FlagNotFound,
     MalformedFlag,
+    NotPublished,
     Unpublishable,
 )
 from assay.flags.models import FlagRow
@@ -193,6 +195,30 @@ async def put_published(
     return RulesetPublished(revision=revision, changed=len(new) + len(parts))
 
 
+async def clone(
+    tx: WriteSession,
+    project_key: str,
+    environment_key: str,
+    *,
+    source: str,
+    keys: Sequence[str] | None,
+    by: By,
+) -> RulesetPublished:
+    """Publishes what another environment serves: all of it, or some flags with what they need.
+
+    Raises:
+        NotPublished: The other environment does not serve one of the flags.
+        Unpublishable: What the environment would serve fails the check; nothing has been changed.
+    """
+    other = await publishing.place_of(tx, project_key, source)
+    ruleset = await published_ruleset(tx, other.environment_id)
+    if keys is not None:
+        ruleset = replace(references.only(ruleset, keys), holdouts=())
+        if missing := [key for key in keys if key not in {flag.key for flag in ruleset.flags}]:
+            raise NotPublished(f"{source!r} does not serve flag {missing[0]!r}", value=missing)
+    return await put_published(tx, project_key, environment_key, ruleset, by=by)
+
+
 async def published_ruleset(tx: ReadSession, environment_id: uuid.UUID) -> Ruleset:
     """All that an environment serves, ordered by key, with its revision.
 
@@ -254,7 +280,7 @@ def flag_out(row: FlagRow) -> FlagOut:
     """A flag as the API gives it."""
     columns = set(FlagOut.model_fields) - {"metadata", "etag"}
     values = {name: getattr(row, name) for name in columns}
-    tag = conditions.flag_tag(row.version)
+    tag = conditions.tag(row.version)
     return FlagOut.model_validate({**values, "metadata": row.attached, "etag": tag})
 
 

@@ -1,0 +1,109 @@
+"""What flags refer to and what they can serve: read off their rules, without a context."""
+
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import replace
+from typing import cast
+
+from assay_engine import Flag, Rule, Ruleset
+from assay_engine.context import TARGETING_KEY
+from assay_engine.model import Bounds, JsonLogic, MissingUnit, Serve, ServeVariant, Split
+from assay_engine.writing import flag_to_json, segment_to_json
+
+
+def only(ruleset: Ruleset, keys: Collection[str]) -> Ruleset:
+    """Some of a ruleset's flags with all that they need; holdouts stay, as they may concern any."""
+    flags = {flag.key: flag_to_json(flag) for flag in ruleset.flags}
+    conditions = {each.id: segment_to_json(each).get("condition") for each in ruleset.segments}
+    needed = _closure(set(keys), lambda key: _named(flags.get(key), "flag"))
+    written = [flags[key] for key in needed if key in flags]
+    segments = _closure(set(_named(written, "segment")), lambda key: _named(conditions.get(key), "segment"))
+    layers = set(_named(written, "layer"))
+    return replace(
+        ruleset,
+        flags=tuple(flag for flag in ruleset.flags if flag.key in needed),
+        segments=tuple(each for each in ruleset.segments if each.id in segments),
+        layers=tuple(each for each in ruleset.layers if each.id in layers),
+    )
+
+
+def dependents(ruleset: Ruleset, key: str) -> set[str]:
+    """The flag and all those that have it as a prerequisite, through others too."""
+    needed_by: dict[str, set[str]] = {}
+    for flag in ruleset.flags:
+        for prerequisite in _named(flag_to_json(flag), "flag"):
+            needed_by.setdefault(prerequisite, set()).add(flag.key)
+    return _closure({key}, lambda each: needed_by.get(each, set()))
+
+
+def experiments_of(flag: Flag) -> set[str]:
+    """The experiments whose splits stand in the flag."""
+    serves = [rule.serve for rule in flag.rules] + ([flag.fallthrough] if flag.fallthrough else [])
+    return {serve.experiment for serve in serves if isinstance(serve, Split) and serve.experiment}
+
+
+def servable(flag: Flag) -> set[str | None]:
+    """The variants the flag can serve, whoever asks; None for the code's default."""
+    if not flag.enabled:
+        return {flag.off}
+    found: set[str | None] = set()
+    for rule in flag.rules:
+        found |= _served_by(rule.serve, flag) - {None}
+        if _serves_everyone(rule):
+            return found
+    return found | (_served_by(flag.fallthrough, flag) if flag.fallthrough else {None})
+
+
+def segments_in(document: object) -> set[str]:
+    """The segments that conditions of a document name."""
+    return set(_named(document, "segment"))
+
+
+def _serves_everyone(rule: Rule) -> bool:
+    limited = rule.condition is not None or rule.schedule is not None or rule.prerequisites
+    return isinstance(rule.serve, ServeVariant) and not limited
+
+
+def _served_by(serve: Serve, flag: Flag) -> set[str | None]:
+    match serve:
+        case ServeVariant(variant):
+            return {variant}
+        case Split():
+            return _served_by_split(serve)
+        case JsonLogic():
+            return {None, *(variant.name for variant in flag.variants)}
+
+
+def _served_by_split(split: Split) -> set[str | None]:
+    variants = {each.variant for each in split.ranges if each.high > each.low or each.bounds is Bounds.CLOSED}
+    # Layers and holdouts keep units out; so does a missing unit, which for the targeting key is an error.
+    leaves_out = split.experiment is not None or split.layer is not None
+    match split.missing_unit:
+        case MissingUnit.FIRST:
+            variants |= {each.variant for each in split.ranges}
+        case MissingUnit.SKIP:
+            leaves_out = True
+        case MissingUnit.STANDARD:
+            leaves_out = leaves_out or split.bucketing.unit != (TARGETING_KEY,)
+    return variants | {None} if leaves_out else variants
+
+
+def _closure(start: set[str], following: Callable[[str], Iterable[str]]) -> set[str]:
+    found = set(start)
+    waiting = list(start)
+    while waiting:
+        new = set(following(waiting.pop())) - found
+        found |= new
+        waiting.extend(new)
+    return found
+
+
+def _named(value: object, key: str) -> Iterator[str]:
+    if isinstance(value, list):
+        for item in cast("list[object]", value):
+            yield from _named(item, key)
+    elif isinstance(value, dict):
+        fields = cast("dict[str, object]", value)
+        if isinstance(name := fields.get(key), str):
+            yield name
+        for item in fields.values():
+            yield from _named(item, key)

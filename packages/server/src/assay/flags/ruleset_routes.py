@@ -1,0 +1,162 @@
+"""All that an environment serves over HTTP: taken out, put in, cloned; and its segments."""
+
+from datetime import timedelta
+from typing import Annotated, Any
+
+import anyio.to_thread
+from fastapi import APIRouter, Query, Request, Response
+
+from assay.core.dependencies import Now, Reads, RetryingRoute, Writes
+from assay.core.parameters import LIMIT, Cursor, Limit
+from assay.flags import insight, segments, service
+from assay.flags.errors import MalformedFlag
+from assay.flags.routing import EnvironmentKey, IfMatch, ProjectKey, SegmentKey, by
+from assay.flags.schemas import (
+    CloneRequest,
+    RulesetPublished,
+    SegmentCreate,
+    SegmentOut,
+    SegmentUpdate,
+    StalenessOut,
+)
+from assay.projects import service as projects
+from assay.shared.ids import Key
+from assay.shared.pagination import Page
+from assay_engine import DatafileError, Ruleset, dumps, loads
+
+router = APIRouter(
+    prefix="/projects/{project}/environments/{environment}", tags=["flags"], route_class=RetryingRoute
+)
+# The engine's parser reads the body once; Pydantic would read thousands of flags twice.
+_DATAFILE: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": {"type": "object", "description": "A datafile."}}},
+    }
+}
+QuietDays = Annotated[int, Query(ge=1, le=3650, description="For how long nothing must have happened.")]
+SegmentCursor = Annotated[Key | None, Query(description="`next_cursor` of the page before.")]
+
+
+@router.get("/ruleset", response_class=Response, responses={200: {"content": {"application/json": {}}}})
+async def get_ruleset(project: ProjectKey, environment: EnvironmentKey, tx: Reads) -> Response:
+    """Reads all that an environment serves, as a datafile."""
+    place = await projects.get_environment(tx, project, environment)
+    ruleset = await service.published_ruleset(tx, place.id)
+    return Response(await anyio.to_thread.run_sync(dumps, ruleset), media_type="application/json")
+
+
+@router.post("/ruleset", openapi_extra=_DATAFILE)
+async def put_ruleset(
+    project: ProjectKey, environment: EnvironmentKey, request: Request, tx: Writes, now: Now
+) -> RulesetPublished:
+    """Publishes all flags, segments, layers and holdouts of a datafile at once; others stay as they are."""
+    ruleset = await anyio.to_thread.run_sync(_loaded, await request.body())
+    return await service.put_published(tx, project, environment, ruleset, by=by(now))
+
+
+@router.post("/clone")
+async def clone(
+    project: ProjectKey, environment: EnvironmentKey, wanted: CloneRequest, tx: Writes, now: Now
+) -> RulesetPublished:
+    """Publishes what another environment serves: all of it, or some flags with what they need."""
+    return await service.clone(
+        tx, project, environment, source=wanted.environment, keys=wanted.flags, by=by(now, wanted.note)
+    )
+
+
+@router.get("/staleness")
+async def staleness(
+    project: ProjectKey,
+    environment: EnvironmentKey,
+    tx: Reads,
+    now: Now,
+    days: QuietDays = 30,
+    cursor: Cursor = None,
+    limit: Limit = LIMIT,
+) -> Page[StalenessOut]:
+    """Lists flags with what speaks for removing them from the code, oldest first."""
+    items, following = await insight.staleness(
+        tx, project, environment, quiet=timedelta(days=days), cursor=cursor, limit=limit, now=now
+    )
+    return Page(items=items, next_cursor=following)
+
+
+@router.post("/segments", status_code=201)
+async def create_segment(
+    project: ProjectKey,
+    environment: EnvironmentKey,
+    new: SegmentCreate,
+    tx: Writes,
+    now: Now,
+    response: Response,
+) -> SegmentOut:
+    """Makes a segment."""
+    segment = await segments.create(tx, project, environment, new, by=by(now))
+    response.headers["Location"] = (
+        f"/api/v1/projects/{project}/environments/{environment}/segments/{segment.key}"
+    )
+    return _tagged(segment, response)
+
+
+@router.get("/segments")
+async def list_segments(
+    project: ProjectKey,
+    environment: EnvironmentKey,
+    tx: Reads,
+    cursor: SegmentCursor = None,
+    limit: Limit = LIMIT,
+) -> Page[SegmentOut]:
+    """Lists an environment's segments by key."""
+    items, following = await segments.listing(tx, project, environment, cursor=cursor, limit=limit)
+    return Page(items=items, next_cursor=following)
+
+
+@router.get("/segments/{segment}")
+async def get_segment(
+    project: ProjectKey, environment: EnvironmentKey, segment: SegmentKey, tx: Reads, response: Response
+) -> SegmentOut:
+    """Reads a segment."""
+    return _tagged(await segments.get(tx, project, environment, segment), response)
+
+
+@router.patch("/segments/{segment}")
+async def update_segment(
+    project: ProjectKey,
+    environment: EnvironmentKey,
+    segment: SegmentKey,
+    change: SegmentUpdate,
+    tx: Writes,
+    now: Now,
+    response: Response,
+    if_match: IfMatch = None,
+) -> SegmentOut:
+    """Changes a segment, effective at once; null takes `unit` or `condition` away."""
+    given = change.model_dump(exclude_unset=True)
+    changed = await segments.update(tx, project, environment, segment, given, if_match=if_match, by=by(now))
+    return _tagged(changed, response)
+
+
+@router.delete("/segments/{segment}", status_code=204)
+async def delete_segment(
+    project: ProjectKey,
+    environment: EnvironmentKey,
+    segment: SegmentKey,
+    tx: Writes,
+    now: Now,
+    if_match: IfMatch = None,
+) -> None:
+    """Removes a segment that nothing refers to."""
+    await segments.delete(tx, project, environment, segment, if_match=if_match, by=by(now))
+
+
+def _tagged(segment: SegmentOut, response: Response) -> SegmentOut:
+    response.headers["ETag"] = segment.etag
+    return segment
+
+
+def _loaded(body: bytes) -> Ruleset:
+    try:
+        return loads(body)
+    except DatafileError as error:
+        raise MalformedFlag(str(error), value=error.path) from error
