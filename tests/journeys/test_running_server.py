@@ -41,7 +41,7 @@ def _chunks(size: int) -> Iterator[bytes]:
 
 def test_a_gigabyte_is_refused_from_its_announcement(assay: RunningAssay) -> None:
     with _connect(assay) as connection:
-        head = f"POST /api/v1/events HTTP/1.1\r\nHost: assay\r\nContent-Length: {GIGABYTE}\r\n\r\n"
+        head = f"POST /api/v1/events HTTP/1.1\r\nHost: localhost\r\nContent-Length: {GIGABYTE}\r\n\r\n"
         connection.sendall(head.encode())
         answer = connection.recv(65_536)
 
@@ -52,7 +52,9 @@ def test_a_gigabyte_without_announcement_is_cut_off_early(assay: RunningAssay) -
     before = _resident_bytes(assay)
     sent = 0
     with _connect(assay) as connection:
-        connection.sendall(b"POST /api/v1/events HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+        connection.sendall(
+            b"POST /api/v1/events HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+        )
         try:
             for chunk in _chunks(GIGABYTE):
                 connection.sendall(b"%x\r\n%b\r\n" % (len(chunk), chunk))
@@ -103,7 +105,7 @@ def test_sigterm_finishes_what_is_under_way_and_leaves_nothing_running() -> None
 def _send_slowly(assay: RunningAssay) -> int:
     body = json.dumps([EVENT]).encode()
     with _connect(assay) as connection:
-        head = f"POST /api/v1/events HTTP/1.1\r\nHost: assay\r\nContent-Length: {len(body)}\r\n\r\n"
+        head = f"POST /api/v1/events HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
         connection.sendall(head.encode() + body[:10])
         time.sleep(1.5)
         connection.sendall(body[10:])

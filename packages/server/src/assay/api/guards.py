@@ -35,6 +35,8 @@ class Guards:
         """Judges HTTP requests by their headers; passes everything else on."""
         if scope["type"] == "http" and (reason := self._refusal(scope)):
             answer = problem(HTTPStatus.FORBIDDEN, code="foreign_request", detail=reason)
+            # Its body has not been read and will not be.
+            answer.headers["Connection"] = "close"
             await answer(scope, receive, send)
             return
         await self._app(scope, receive, send)
