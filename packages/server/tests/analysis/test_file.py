@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from assay.analysis.document import Document, MetricResult
@@ -10,7 +12,7 @@ from assay.analysis.errors import UnknownArm
 from assay.analysis.file import FileRequest, InvalidRequest, analyze_file
 from assay.analysis.plan import Kind
 from assay.analysis.units import RepeatedUnits
-from assay.sources.errors import UnknownColumn
+from assay.sources.errors import UnknownColumn, UnreadableTable
 
 HEADER = "unit,arm,bought,spent,orders\n"
 
@@ -171,6 +173,12 @@ def test_a_cap_cuts_both_arms_at_one_value(tmp_path: Path) -> None:
     [
         ({"metrics": []}, "no metric given"),
         ({"alpha": 5.0}, "alpha must lie between 0 and 1, not 5.0"),
+        ({"alpha": 1e-300}, "alpha must lie between 0 and 1, not 1e-300"),
+        ({"weights": {"b": -1.0}}, "weight of 'b' must be a number from 0 on, not -1.0"),
+        ({"weights": {"b": float("nan")}}, "weight of 'b' must be a number from 0 on, not nan"),
+        ({"metrics": ["spent", "spent"]}, "two metrics would be called 'spent'"),
+        ({"ratios": {"Spent": ("orders", "spent")}}, "two metrics would be called 'Spent'"),
+        ({"caps": {"spent": 0.9}, "ratios": {"spent_capped": ("orders", "spent")}}, "called 'spent_capped'"),
         ({"caps": {"orders": 0.9}}, "cap for 'orders', which is not among the metrics"),
         ({"caps": {"spent": 99.9}}, "a cap is a quantile between 0 and 1, not 99.9"),
     ],
@@ -180,6 +188,33 @@ def test_a_question_that_does_not_fit_is_refused(
 ) -> None:
     with pytest.raises(InvalidRequest, match=sentence):
         analyze(a_file(tmp_path, ROWS), **parts)
+
+
+def test_arms_and_units_are_names_however_they_look(tmp_path: Path) -> None:
+    rows = "1e3,1.1,TRUE,1,1\n1000,1.1,TRUE,2,1\n7,1.10,TRUE,3,1\n07,1.10,TRUE,5,1\n"
+
+    document = analyze(a_file(tmp_path, rows), control="1.1")
+
+    assert [(arm.arm, arm.units) for arm in document.arms] == [("1.1", 2), ("1.10", 2)]
+
+
+def test_true_and_false_may_name_arms(tmp_path: Path) -> None:
+    document = analyze(a_file(tmp_path, "1,FALSE,TRUE,1,1\n2,TRUE,TRUE,2,1\n"), control="FALSE")
+
+    assert [arm.arm for arm in document.arms] == ["FALSE", "TRUE"]
+
+
+def test_damage_in_the_middle_of_a_file_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "data.parquet"
+    pq.write_table(
+        pa.table({"unit": ["1", "2", "3", "4"], "arm": ["a", "a", "b", "b"], "spent": [1, 2, 3, 5]}), path
+    )
+    content = bytearray(path.read_bytes())
+    content[4:200] = b"\xff" * 196
+    path.write_bytes(content)
+
+    with pytest.raises(UnreadableTable, match=r"'data\.parquet' cannot be read"):
+        analyze(path)
 
 
 def test_columns_may_be_called_like_ours(tmp_path: Path) -> None:

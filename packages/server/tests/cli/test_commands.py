@@ -57,12 +57,27 @@ def test_analyze_prints_a_table_for_people(file: Path) -> None:
     assert "Sample ratio" in done.stdout
 
 
+def test_a_figure_may_be_given_for_a_name_with_an_equals_sign(tmp_path: Path) -> None:
+    file = tmp_path / "data.csv"
+    file.write_text(ROWS.replace(",b,", ",k=2,"), encoding="utf-8")
+
+    done = assay(
+        "analyze", file, *QUESTION, "-m", "spent", "--weight", "k=2=3", "--format", "json", folder=tmp_path
+    )
+
+    assert [arm["weight"] for arm in json.loads(done.stdout)["arms"]] == [1.0, 3.0]
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
         (["-m", "revenue"], "Error: no column 'revenue'; the table has unit, arm, spent"),
         (["-m", "spent", "--cap", "spent=high"], "Error: spent='high' is not a number"),
         (["-m", "spent", "--ratio", "x"], "Error: 'x' is not of the form NAME=VALUE"),
+        (
+            ["-m", "spent", "--cap", "spent=0.5", "--cap", "spent=0.9"],
+            "Error: 'spent' is given more than once",
+        ),
         ([], "Error: no metric given"),
     ],
 )

@@ -1,9 +1,11 @@
 """From a CSV or Parquet file to its result document, without a server."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ibis.backends.duckdb import Backend
 from ibis.expr.types import Table
 
 from assay.analysis import aggregate, units
@@ -54,9 +56,15 @@ def analyze_file(request: FileRequest) -> Document:
         UnreadableTable, UnknownColumn, UnusableColumn, RepeatedUnits, UnknownArm, InvalidRequest: With the
             value that is wrong and the way out.
     """
-    engine = sources.local_engine()
-    table = sources.open_file(engine, request.path)
     columns = _columns(request)
+    engine = sources.local_engine()
+    names = {request.unit, request.variant} - set(columns)
+    table = sources.open_file(engine, request.path, as_text=names)
+    with sources.readable(request.path):
+        return _analyze(engine, table, request, columns)
+
+
+def _analyze(engine: Backend, table: Table, request: FileRequest, columns: Sequence[str]) -> Document:
     sources.require_columns(table, [request.unit, request.variant, *columns])
     for column in columns:
         sources.require_measurable(table, column)
@@ -75,14 +83,29 @@ def _columns(request: FileRequest) -> list[str]:
     wanted = [*request.metrics, *(column for pair in request.ratios.values() for column in pair)]
     if not wanted:
         raise InvalidRequest("no metric given; name at least one column")
-    if not 0 < request.alpha < 1:
+    _require_unique([*request.metrics, *map(_capped_key, request.caps), *request.ratios])
+    # Both ends: so small an alpha that 1 - alpha is 1 asks for an interval that covers everything.
+    if not (0 < request.alpha < 1 and 1 - request.alpha < 1):
         raise InvalidRequest(f"alpha must lie between 0 and 1, not {request.alpha}", value=request.alpha)
     for metric, quantile in request.caps.items():
         if metric not in request.metrics:
             raise InvalidRequest(f"cap for {metric!r}, which is not among the metrics", value=metric)
         if not 0 < quantile < 1:
             raise InvalidRequest(f"a cap is a quantile between 0 and 1, not {quantile}", value=quantile)
+    for arm, weight in request.weights.items():
+        if not (math.isfinite(weight) and weight >= 0):
+            raise InvalidRequest(f"weight of {arm!r} must be a number from 0 on, not {weight}", value=weight)
     return list(dict.fromkeys(wanted))
+
+
+def _require_unique(keys: Sequence[str]) -> None:
+    # DuckDB does not tell upper from lower case in names.
+    seen = [key.casefold() for key in keys]
+    if repeated := [key for key in keys if seen.count(key.casefold()) > 1]:
+        raise InvalidRequest(
+            f"two metrics would be called {repeated[-1]!r}; leave one out or give the ratio another name",
+            value=repeated[-1],
+        )
 
 
 def _zero_filled(table: Table, names: Mapping[str, str]) -> Table:
@@ -129,7 +152,7 @@ def _metrics(request: FileRequest, rows: Table) -> tuple[MetricPlan, ...]:
     ]
     capped = [
         MetricPlan(
-            key=f"{column}_capped",
+            key=_capped_key(column),
             name=f"{column} capped at quantile {quantile:g}",
             kind=Kind.MEAN,
             columns=(_capped(column),),
@@ -143,6 +166,10 @@ def _metrics(request: FileRequest, rows: Table) -> tuple[MetricPlan, ...]:
         for name, (numerator, denominator) in request.ratios.items()
     ]
     return (*single, *capped, *ratios)
+
+
+def _capped_key(metric: str) -> str:
+    return f"{metric}_capped"
 
 
 def _capped(metric: str) -> str:

@@ -1,7 +1,8 @@
 """CSV and Parquet files as tables, read by DuckDB without touching the network."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Generator, Iterable, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
@@ -13,6 +14,7 @@ from assay.sources.errors import UnknownColumn, UnreadableTable, UnusableColumn
 
 CSV_SUFFIXES = frozenset({".csv", ".tsv", ".txt"})
 PARQUET_SUFFIXES = frozenset({".parquet", ".pq"})
+DELIMITERS = ",;|\t"
 MISSING_WORDS = ["", "NULL", "null", "NA", "NaN", "nan", "None"]
 
 
@@ -21,9 +23,11 @@ def local_engine() -> Backend:
     return ibis.duckdb.connect(autoinstall_known_extensions=False, autoload_known_extensions=False)
 
 
-def open_file(engine: Backend, path: Path) -> Table:
+def open_file(engine: Backend, path: Path, *, as_text: Collection[str] = ()) -> Table:
     """The file as a table.
 
+    Args:
+        as_text: Columns of a CSV file whose values are names: `1.10` is not `1.1`, and `FALSE` stays `FALSE`.
     Raises:
         UnreadableTable: It is missing, empty, of another format, damaged, or not UTF-8.
     """
@@ -32,18 +36,35 @@ def open_file(engine: Backend, path: Path) -> Table:
         raise UnreadableTable(
             f"{path.name!r} is neither CSV nor Parquet; its name must end in .csv or .parquet"
         )
+    if path.is_dir():
+        raise UnreadableTable(f"{str(path)!r} is a folder; name the file in it")
     if not path.is_file():
         raise UnreadableTable(f"no file {str(path)!r}")
     if path.stat().st_size == 0:
         raise UnreadableTable(f"{path.name!r} is empty; a table needs a header and rows")
-    try:
-        table = _read(engine, path, parquet=suffix in PARQUET_SUFFIXES)
+    with readable(path):
+        is_parquet = suffix in PARQUET_SUFFIXES
+        table = _read_parquet(engine, path) if is_parquet else _read_csv(engine, path, as_text)
         rows = table.count().to_pyarrow().as_py()
-    except duckdb.Error as error:
-        raise UnreadableTable(_sentence(path, error)) from error
     if rows == 0:
         raise UnreadableTable(f"{path.name!r} has a header but no rows")
     return table
+
+
+@contextmanager
+def readable(path: Path) -> Generator[None, None, None]:
+    """Around everything that reads a file's rows: damage in the middle of it shows only then.
+
+    Raises:
+        UnreadableTable: DuckDB could not read on.
+    """
+    try:
+        yield
+    except (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException):
+        # A query of ours that does not fit the table; no fault of the file's.
+        raise
+    except duckdb.Error as error:
+        raise UnreadableTable(_sentence(path, error)) from error
 
 
 def require_columns(table: Table, columns: Iterable[str]) -> None:
@@ -68,6 +89,8 @@ def require_measurable(table: Table, column: str) -> None:
     kind = table[column].type()
     if kind.is_numeric() or kind.is_boolean():
         return
+    if table.filter(table[column].notnull()).limit(1).count().to_pyarrow().as_py() == 0:
+        raise UnusableColumn(f"column {column!r} has no value in any row; leave the metric out", value=column)
     if not kind.is_string():
         raise UnusableColumn(f"column {column!r} holds {kind}, not numbers or true/false", value=column)
     texts = table.filter(table[column].notnull() & table[column].try_cast("float64").isnull())
@@ -78,17 +101,58 @@ def require_measurable(table: Table, column: str) -> None:
     )
 
 
-def _read(engine: Backend, path: Path, *, parquet: bool) -> Table:
-    if parquet:
-        return engine.read_parquet(path)
-    # Every row decides the types: a sample would let a late text pass for a number and fail in the middle.
-    rows = engine.read_csv(path, header=True, sample_size=-1, nullstr=MISSING_WORDS, encoding="utf-8")
+def _read_parquet(engine: Backend, path: Path) -> Table:
+    return engine.read_parquet(_literal(path))
+
+
+def _read_csv(engine: Backend, path: Path, as_text: Collection[str]) -> Table:
+    try:
+        rows = _csv(engine, path, dict.fromkeys(as_text, "string"))
+    except duckdb.BinderException:
+        # A column that is not there; whoever asked for it says so better.
+        rows = _csv(engine, path, {})
+    if len(rows.columns) == 1 and any(mark in rows.columns[0] for mark in DELIMITERS):
+        raise UnreadableTable(_uneven(path))
     # Text is parsed once; the analysis asks several questions.
     return engine.create_table("input", rows, temp=True)
 
 
+def _csv(engine: Backend, path: Path, types: Mapping[str, str]) -> Table:
+    # Every row decides the types: a sample would let a late text pass for a number and fail in the middle.
+    # The quote is not guessed: a guess turns one that was never closed into part of a name.
+    return engine.read_csv(
+        _literal(path),
+        header=True,
+        sample_size=-1,
+        nullstr=MISSING_WORDS,
+        encoding="utf-8",
+        quote='"',
+        types=types,
+    )
+
+
+def _literal(path: Path) -> str:
+    # DuckDB takes `*`, `?` and `[` in a name for a pattern and would read other files too.
+    return re.sub(r"([*?[])", r"[\1]", str(path))
+
+
 def _sentence(path: Path, error: duckdb.Error) -> str:
     message = str(error)
-    if re.search(r"utf-?8|unicode", message, re.IGNORECASE):
+    if re.search(r"invalid unicode|not utf-?8", message, re.IGNORECASE):
         return f"{path.name!r} is not UTF-8 text; convert it first, for example: iconv -f latin1 -t utf8"
-    return f"{path.name!r} cannot be read: {message.splitlines()[0]}"
+    if "automatically detect the CSV" in message:
+        return _uneven(path)
+    return f"{path.name!r} cannot be read: {_reason(message)}"
+
+
+def _uneven(path: Path) -> str:
+    return (
+        f"{path.name!r} cannot be split into columns: a row has more or fewer fields than the header, "
+        "a quote is not closed, or line ends are mixed"
+    )
+
+
+def _reason(message: str) -> str:
+    first, *others = message.splitlines()
+    more = [line for line in others if line and not line.startswith("Original Line:")]
+    return f"{first}; {more[0]}" if "CSV Error on Line" in first and more else first

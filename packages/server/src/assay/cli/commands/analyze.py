@@ -1,11 +1,14 @@
 """`assay analyze`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from assay.analysis.file import FileRequest, InvalidRequest, analyze_file
 from assay.cli.console import Format, err, out, print_json
 from assay.cli.report import report
+
+Value = TypeVar("Value")
 
 
 def analyze(
@@ -29,9 +32,9 @@ def analyze(
         variant=variant,
         control=control,
         metrics=metrics,
-        ratios={name: _ratio(spec) for name, spec in map(_assignment, ratios)},
-        caps={name: _float(name, text) for name, text in map(_assignment, caps)},
-        weights={arm: _float(arm, text) for arm, text in map(_assignment, weights)},
+        ratios=_once(_ratio(text) for text in ratios),
+        caps=_once(_figure(text) for text in caps),
+        weights=_once(_figure(text) for text in weights),
         alpha=alpha,
         zero_fill=zero_fill,
     )
@@ -43,22 +46,34 @@ def analyze(
         out.print(report(document))
 
 
-def _assignment(text: str) -> tuple[str, str]:
-    name, found, value = text.partition("=")
+def _once(pairs: Iterable[tuple[str, Value]]) -> dict[str, Value]:
+    values: dict[str, Value] = {}
+    for name, value in pairs:
+        if name in values:
+            raise InvalidRequest(f"{name!r} is given more than once", value=name)
+        values[name] = value
+    return values
+
+
+def _ratio(text: str) -> tuple[str, tuple[str, str]]:
+    name, spec = _sides(text, text.partition("="))
+    numerator, found, denominator = spec.partition("/")
+    if not (numerator and found and denominator):
+        raise InvalidRequest(f"{spec!r} is not of the form NUMERATOR/DENOMINATOR", value=spec)
+    return name, (numerator, denominator)
+
+
+def _figure(text: str) -> tuple[str, float]:
+    # From the right, because a column or an arm may have `=` in its name and a number has not.
+    name, number = _sides(text, text.rpartition("="))
+    try:
+        return name, float(number)
+    except ValueError as error:
+        raise InvalidRequest(f"{name}={number!r} is not a number", value=number) from error
+
+
+def _sides(text: str, parts: tuple[str, str, str]) -> tuple[str, str]:
+    name, found, value = parts
     if not (name and found and value):
         raise InvalidRequest(f"{text!r} is not of the form NAME=VALUE", value=text)
     return name, value
-
-
-def _ratio(text: str) -> tuple[str, str]:
-    numerator, found, denominator = text.partition("/")
-    if not (numerator and found and denominator):
-        raise InvalidRequest(f"{text!r} is not of the form NUMERATOR/DENOMINATOR", value=text)
-    return numerator, denominator
-
-
-def _float(name: str, text: str) -> float:
-    try:
-        return float(text)
-    except ValueError as error:
-        raise InvalidRequest(f"{name}={text!r} is not a number", value=text) from error
