@@ -5,8 +5,7 @@ that could not be tested, counts for nothing and stays NaN.
 """
 
 from dataclasses import dataclass
-from functools import cache
-from itertools import pairwise
+from functools import cache, lru_cache
 
 import numpy as np
 import scipy
@@ -202,11 +201,11 @@ def dunnett(
         value = treatments.mean - control.mean
         statistic = blank(value / error, codes)
         loading = np.sqrt(treatments.n / (treatments.n + control.n))
-    family = _Family(loading=loading, freedom=float(freedom), alternative=alternative)
+    family = _Family(loading=tuple(loading.tolist()), freedom=float(freedom), alternative=alternative)
     usable = bool((codes == 0).all())
     if usable:
         p_value = np.array([family.tail(float(one)) for one in family.evidence(statistic)])
-        half_width = family.critical_value(float(coverage)) * error
+        half_width = _critical_value(family, float(coverage)) * error
     else:
         p_value, half_width = np.full(treatments.shape, np.nan), np.full(treatments.shape, np.nan)
     lower, upper = ends(value, half_width, alternative)
@@ -230,7 +229,7 @@ def dunnett(
 class _Family:
     """The joint distribution of k comparisons that share a control: one factor, one scale."""
 
-    loading: Floats
+    loading: tuple[float, ...]
     freedom: float
     alternative: Alternative
 
@@ -245,62 +244,59 @@ class _Family:
 
     def tail(self, limit: float) -> float:
         """Probability that any comparison exceeds `limit`, summed as a tail to keep its digits."""
-        scale, weight = self._scales()
-        exceed = np.array([self._normal_tail(limit * one) for one in scale])
-        return min(1.0, float((weight * exceed).sum()))
+        scale, weight = _scales(self.freedom)
+        return min(1.0, float((weight * self._normal_tails(limit * scale)).sum()))
 
-    def critical_value(self, level: float) -> float:
-        def excess(limit: Floats) -> Floats:
-            return np.array([self.tail(float(one)) - (1 - level) for one in np.atleast_1d(limit)])
-
-        k = len(self.loading)
-        alone = float(critical_value(as_floats(level), as_floats(self.freedom), self.alternative))
-        bound = float(
-            critical_value(as_floats(1 - (1 - level) / k), as_floats(self.freedom), self.alternative)
-        )
-        return float(
-            bracketed_root(excess, np.array([min(alone, bound) - 1e-6]), np.array([bound + 1e-6]))[0]
-        )
-
-    def _scales(self) -> tuple[Floats, Floats]:
-        """Nodes and weights of the pooled standard deviation over the true one."""
-        if self.freedom > _LARGE_SAMPLE:
-            return np.ones(1), np.ones(1)
-        half = self.freedom / 2
-        points, parts = _legendre(_SCALE_NODES)
-        share = (points + 1) / 2
-        # Uniform nodes in probability would starve the tail; the density over a wide range does not.
-        widest = 10 / np.sqrt(2 * self.freedom)
-        low, high = max(1e-12, 1 - widest), 1 + widest + 4 / self.freedom
-        nodes = low + (high - low) * share
-        logs = (
-            (2 * half - 1) * np.log(nodes)
-            - half * nodes**2
-            + half * np.log(half)
-            - scipy.special.gammaln(half)
-        )
-        weights = 2 * np.exp(logs) * parts / 2 * (high - low)
-        return nodes, weights / weights.sum()
-
-    def _normal_tail(self, limit: float) -> float:
-        reach = _FURTHEST_NORMAL + abs(limit)
-        breaks = np.unique(np.clip([-reach, -abs(limit), -4.0, 0.0, 4.0, abs(limit), reach], -reach, reach))
+    def _normal_tails(self, limits: Floats) -> Floats:
+        """The same for comparisons of known variance, `(n_limits,)`."""
+        far = np.abs(limits)[:, None]
+        reach = _FURTHEST_NORMAL + far
+        fixed = np.broadcast_to([-4.0, 0.0, 4.0], (limits.size, 3))
+        edges = np.sort(np.concatenate([-reach, -far, fixed, far, reach], axis=1), axis=1)
         points, parts = _legendre(_NORMAL_NODES)
-        total = 0.0
-        for start, stop in pairwise(breaks):
-            shared = start + (stop - start) * (points + 1) / 2
-            density = np.exp(-(shared**2) / 2) / np.sqrt(2 * np.pi)
-            total += float((density * self._any_exceeds(shared, limit) * parts).sum() * (stop - start) / 2)
-        return total
+        half = np.diff(edges, axis=1) / 2
+        shared = edges[:, :-1, None] + half[..., None] * (points + 1)
+        density = np.exp(-(shared**2) / 2) / np.sqrt(2 * np.pi)
+        exceed = self._any_exceeds(shared[..., None], limits[:, None, None, None])
+        return ((density * exceed * parts).sum(axis=-1) * half).sum(axis=-1)
 
-    def _any_exceeds(self, shared: Floats, limit: float) -> Floats:
-        rest = np.sqrt(1 - self.loading**2)
-        centre = self.loading * shared[:, None]
-        beyond = scipy.special.ndtr(-(limit - centre) / rest)
+    def _any_exceeds(self, shared: Floats, limits: Floats) -> Floats:
+        loading = np.array(self.loading)
+        rest, centre = np.sqrt(1 - loading**2), loading * shared
+        beyond = scipy.special.ndtr((centre - limits) / rest)
         if self.alternative is Alternative.TWO_SIDED:
-            beyond = beyond + scipy.special.ndtr(-(limit + centre) / rest)
+            beyond = beyond + scipy.special.ndtr(-(limits + centre) / rest)
         with np.errstate(divide="ignore"):
-            return -np.expm1(np.log1p(-np.minimum(beyond, 1.0)).sum(axis=1))
+            return -np.expm1(np.log1p(-np.minimum(beyond, 1.0)).sum(axis=-1))
+
+
+@lru_cache(maxsize=256)
+def _critical_value(family: _Family, level: float) -> float:
+    """Standard errors between an estimate and an end of its simultaneous interval."""
+
+    def excess(limit: Floats) -> Floats:
+        return np.array([family.tail(float(one)) - (1 - level) for one in np.atleast_1d(limit)])
+
+    freedom, side = as_floats(family.freedom), family.alternative
+    alone = float(critical_value(as_floats(level), freedom, side))
+    bound = float(critical_value(as_floats(1 - (1 - level) / len(family.loading)), freedom, side))
+    return float(bracketed_root(excess, np.array([min(alone, bound) - 1e-6]), np.array([bound + 1e-6]))[0])
+
+
+@lru_cache(maxsize=256)
+def _scales(freedom: float) -> tuple[Floats, Floats]:
+    """Nodes and weights of the pooled standard deviation over the true one."""
+    if freedom > _LARGE_SAMPLE:
+        return np.ones(1), np.ones(1)
+    half = freedom / 2
+    points, parts = _legendre(_SCALE_NODES)
+    # Uniform nodes in probability would starve the tail; the density over a wide range does not.
+    widest = 10 / np.sqrt(2 * freedom)
+    low, high = max(1e-12, 1 - widest), 1 + widest + 4 / freedom
+    nodes = low + (high - low) * (points + 1) / 2
+    logs = (freedom - 1) * np.log(nodes) - half * nodes**2 + half * np.log(half) - scipy.special.gammaln(half)
+    weights = 2 * np.exp(logs) * parts / 2 * (high - low)
+    return nodes, weights / weights.sum()
 
 
 @cache
