@@ -95,6 +95,12 @@ def test_certainty_leaves_half_to_the_challengers() -> None:
     assert share == pytest.approx([0.25, 0.25, 0.5])
 
 
+def test_the_leader_gets_its_share_and_the_challengers_the_rest() -> None:
+    share = top_two(NormalPosterior(np.array([0.0, 0.0, 1e3]), np.ones(3)), leader_share=0.8).share
+
+    assert share == pytest.approx([0.1, 0.1, 0.8])
+
+
 def test_a_floor_keeps_every_arm_measured() -> None:
     share = thompson(NormalPosterior(np.array([0.0, 50.0]), np.ones(2)), floor=0.1).share
 

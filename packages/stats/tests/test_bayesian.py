@@ -148,6 +148,14 @@ def test_a_prior_pulls_and_a_flat_one_does_not() -> None:
     assert (pulled.mean, pulled.sd) == (pytest.approx(1.0), pytest.approx(math.sqrt(0.5)))
 
 
+def test_a_prior_counts_by_its_precision() -> None:
+    # By hand: precisions 1/4 of the prior at 10 and 1 of the estimate 0 add to 5/4; the mean is 2.5 / 1.25.
+    posterior = normal_posterior(0.0, 1.0, prior=NormalPrior(10.0, 2.0))
+
+    assert posterior.mean == pytest.approx(2.0)
+    assert posterior.sd == pytest.approx(math.sqrt(0.8))
+
+
 @given(st.lists(trials, min_size=2, max_size=5))
 @settings(max_examples=40, deadline=None)
 def test_chances_add_up_and_the_best_mean_loses_least(arms: list[tuple[int, int]]) -> None:

@@ -109,6 +109,28 @@ def test_counts_that_cannot_be_are_not_computed() -> None:
     assert np.isnan(looked.upper).all()
 
 
+@pytest.mark.parametrize("alternative", Alternative)
+def test_under_an_uneven_mixture_too_both_ends_are_where_the_evidence_suffices(
+    alternative: Alternative,
+) -> None:
+    mixture = BetaMixture(1.0, 9.0)
+    looked = bernoulli_sequence(7, 60, null=0.5, alternative=alternative, mixture=mixture)
+
+    for end in {float(looked.lower), float(looked.upper)} - {0.0, 1.0}:
+        at_end = bernoulli_sequence(7, 60, null=end, alternative=alternative, mixture=mixture)
+        assert at_end.p_value == pytest.approx(0.05, rel=1e-6)
+
+
+def test_each_proportion_of_a_difference_holds_with_half_the_error_rate() -> None:
+    before = bernoulli_sequence(100, 1_000, null=0.5, level=0.975)
+    after = bernoulli_sequence(160, 1_200, null=0.5, level=0.975)
+
+    looked = bernoulli_difference_sequence(100, 1_000, 160, 1_200, level=0.95)
+
+    assert looked.lower == after.lower - before.upper
+    assert looked.upper == after.upper - before.lower
+
+
 def test_the_difference_of_two_proportions_contains_what_both_arms_allow() -> None:
     looked = bernoulli_difference_sequence(100, 1_000, 160, 1_000)
 
@@ -174,6 +196,16 @@ def test_the_difference_of_two_quantiles_moves_with_a_shift() -> None:
     assert looked.value == pytest.approx(1.0)
     assert looked.lower < 1 < looked.upper
     assert looked.lower > 0.5
+
+
+def test_each_quantile_of_a_difference_holds_with_half_the_error_rate() -> None:
+    control, treatment = np.random.default_rng(6).normal(size=(2, 900))
+    before, after = (quantile_sequence(arm, 0.25, tuned_for=900, level=0.975) for arm in (control, treatment))
+
+    looked = quantile_difference_sequence(control, treatment, 0.25, tuned_for=900, level=0.95)
+
+    assert looked.lower == after.lower - before.upper
+    assert looked.upper == after.upper - before.lower
 
 
 def test_a_mixture_without_mass_is_refused() -> None:
