@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom
 
+from assay_stats import Moments, dunnett
 from assay_stats.calibration import CLAIMS, Claim, Kind, Outcome, acceptance, claims_about, run
 from assay_stats.undefined import Bools
 
@@ -87,6 +88,9 @@ def test_there_are_enough_negative_controls_and_every_family_is_covered() -> Non
         "adjustment",
         "clusters",
         "margins",
+        "resampling",
+        "ranks",
+        "heavy tails",
         "quantiles",
         "sample ratio",
         "many tests",
@@ -103,6 +107,15 @@ def test_there_are_enough_negative_controls_and_every_family_is_covered() -> Non
 @pytest.mark.parametrize("claim", CONTROLS, ids=lambda claim: claim.name)
 def test_a_negative_control_sold_as_a_claim_fails_the_run(claim: Claim) -> None:
     assert not run([replace(claim, must_fail=False)], scale=0.1).passed
+
+
+def test_dunnetts_width_in_standard_errors_is_that_of_any_data_with_these_units() -> None:
+    n = np.array([20.0, 30.0])
+    template = dunnett(Moments(25.0, 0.0, 24.0), Moments(n, np.zeros(2), n - 1))
+    other = dunnett(Moments(25.0, 3.0, 90.0), Moments(n, np.array([1.0, 7.0]), 5 * n))
+
+    widths = (other.upper - other.value) / other.standard_error
+    assert widths == pytest.approx(template.upper / template.standard_error, rel=1e-12)
 
 
 def test_a_wrong_claim_fails_the_run_and_is_named() -> None:
@@ -128,6 +141,19 @@ def test_the_same_seed_gives_the_same_numbers_whatever_else_runs() -> None:
 
     assert alone == beside
     assert alone != elsewhere
+
+
+def test_the_false_alarm_rate_is_shared_by_the_claims() -> None:
+    outcome = run([a_claim(), a_claim(name="another")], scale=0.1, family_false_alarm=0.02).outcomes[0]
+
+    shared = acceptance(Kind.EQUAL, target=0.05, slack=0.0, trials=2_000, false_alarm=0.01)
+    assert (outcome.lower, outcome.upper) == (shared.lower, shared.upper)
+
+
+def test_each_claim_draws_from_a_stream_of_its_own() -> None:
+    first, second = run([a_claim(name="one"), a_claim(name="two")], seed=3).outcomes
+
+    assert first.measured != second.measured
 
 
 def test_scale_sets_the_number_of_experiments_down_to_a_floor() -> None:

@@ -9,6 +9,7 @@ from assay_stats.calibration.adaptive import adaptive_batches, greedily
 from assay_stats.calibration.claims import Claim, Rng, at_any, in_blocks
 from assay_stats.calibration.fixed import covers
 from assay_stats.calibration.looking import stopped_looks
+from assay_stats.calibration.raw_values import by_cap_per_arm, capped_heavy_tails
 from assay_stats.calibration.worlds import normal, scores, sessions
 from assay_stats.frequentist import welch
 from assay_stats.moments import Moments
@@ -86,6 +87,10 @@ def _credible_under_a_wrong_prior(count: int, rng: Rng) -> Bools:
     return covers(bayesian_normal(posterior, level=0.9), 1.0)
 
 
+def _cap_per_arm(count: int, rng: Rng) -> Bools:
+    return capped_heavy_tails(count, rng, by_cap_per_arm)
+
+
 NEGATIVE_CONTROLS = tuple(
     Claim(
         name=name,
@@ -149,6 +154,7 @@ NEGATIVE_CONTROLS = tuple(
             5_000,
             _plain_means_under_greed,
         ),
+        ("heavy tails, a cap per arm", Kind.EQUAL, 0.05, 20_000, 500, _cap_per_arm),
         ("90 % interval sold as 95 %", Kind.EQUAL, 0.95, 40_000, 20_000, _credible_under_a_wrong_prior),
     )
 )

@@ -5,14 +5,14 @@ import numpy as np
 from assay_stats.adjustment import cuped_difference, pair_difference, post_stratified
 from assay_stats.bayesian import bayesian_normal
 from assay_stats.calibration.acceptance import Kind
-from assay_stats.calibration.claims import Claim, Rng, at_any, in_blocks, one_by_one
+from assay_stats.calibration.claims import Claim, Rng, Simulate, at_any, in_blocks, one_by_one
 from assay_stats.calibration.worlds import bernoulli, normal, normal_pairs, revenue, sessions
 from assay_stats.clusters import ClusterTotals, cluster_difference
 from assay_stats.frequentist import delta_lift, fieller_lift, ratio_difference, welch
 from assay_stats.heterogeneity import segment_heterogeneity
-from assay_stats.margins import non_inferiority, relative_non_inferiority
+from assay_stats.margins import equivalence, non_inferiority, relative_non_inferiority
 from assay_stats.moments import Moments
-from assay_stats.multiplicity import benjamini_hochberg, holm
+from assay_stats.multiplicity import benjamini_hochberg, dunnett, holm
 from assay_stats.posteriors import NormalPrior, normal_posterior
 from assay_stats.power import mean_sample_size, sample_ratio_power
 from assay_stats.proportions import Counts, two_proportions
@@ -42,9 +42,12 @@ def _welch_unequal_allocation(count: int, rng: Rng) -> Bools:
     return welch(normal(rng, count, 900, sd=1), normal(rng, count, 100, sd=3)).p_value < _ALPHA
 
 
-def _welch_one_sided(count: int, rng: Rng) -> Bools:
-    arms = normal(rng, count, 30), normal(rng, count, 12, sd=2)
-    return welch(*arms, alternative=Alternative.LESS).p_value < _ALPHA
+def _welch_one_sided(alternative: Alternative) -> Simulate:
+    def simulate(count: int, rng: Rng) -> Bools:
+        arms = normal(rng, count, 30), normal(rng, count, 12, sd=2)
+        return welch(*arms, alternative=alternative).p_value < _ALPHA
+
+    return simulate
 
 
 def _welch_on_counts(count: int, rng: Rng) -> Bools:
@@ -99,6 +102,10 @@ def _ratio(count: int, rng: Rng) -> Bools:
     return ratio_difference(sessions(rng, count, 500), sessions(rng, count, 500)).p_value < _ALPHA
 
 
+def _ratio_at_unequal_allocation(count: int, rng: Rng) -> Bools:
+    return ratio_difference(sessions(rng, count, 900), sessions(rng, count, 100)).p_value < _ALPHA
+
+
 def _adjusted(count: int, rng: Rng) -> Bools:
     control = normal_pairs(rng, count, 150, slope=0.8)
     treatment = normal_pairs(rng, count, 150, slope=0.2)
@@ -142,6 +149,16 @@ def _not_inferior_at_the_relative_margin(count: int, rng: Rng) -> Bools:
     return relative_non_inferiority(control, treatment, margin=0.1).p_value < _ALPHA
 
 
+def _equivalent_at(upper: float, lower: float, shift: float) -> Simulate:
+    """Equivalence declared though the shift lies on a margin; far from the other one, the size is alpha."""
+
+    def simulate(count: int, rng: Rng) -> Bools:
+        control, treatment = normal(rng, count, 70, mean=5.0), normal(rng, count, 90, mean=5.0 + shift)
+        return equivalence(control, treatment, lower_margin=lower, upper_margin=upper).p_value < _ALPHA
+
+    return simulate
+
+
 def _quantile(rng: Rng) -> bool:
     return bool(covers(quantile(rng.exponential(size=100), 0.9), -np.log(0.1)))
 
@@ -163,6 +180,17 @@ def _sample_ratio(count: int, rng: Rng) -> Bools:
 
 def _sample_ratio_power(count: int, rng: Rng) -> Bools:
     return sample_ratio(rng.multinomial(4_000, [0.53, 0.47], count), [1, 1]).p_value < 0.01  # noqa: PLR2004
+
+
+def _any_of_three_arms(count: int, rng: Rng) -> Bools:
+    """Dunnett's critical value depends on the numbers of units alone, so one call serves every experiment."""
+    n = np.array([25.0, 20.0, 30.0, 60.0])
+    template = dunnett(Moments(n[0], 0.0, n[0] - 1), Moments(n[1:], np.zeros(3), n[1:] - 1))
+    critical = template.upper / template.standard_error
+    arms = normal(rng, (count, n.size), n)
+    pooled = arms.m2.sum(axis=1, keepdims=True) / (n - 1).sum()
+    gaps = arms.mean[:, 1:] - arms.mean[:, :1]
+    return at_any(np.abs(gaps) > critical * np.sqrt(pooled * (1 / n[0] + 1 / n[1:])))
 
 
 def _some_true_p_values(count: int, rng: Rng) -> Floats:
@@ -216,13 +244,22 @@ FIXED_CLAIMS = tuple(
             _welch_unequal_allocation,
         ),
         (
-            "Welch, one-sided, 30 against 12 units",
+            "Welch, downwards only, 30 against 12 units",
             "means",
             Kind.EQUAL,
             0.05,
             0.001,
             400_000,
-            _welch_one_sided,
+            _welch_one_sided(Alternative.LESS),
+        ),
+        (
+            "Welch, upwards only, 30 against 12 units",
+            "means",
+            Kind.EQUAL,
+            0.05,
+            0.001,
+            400_000,
+            _welch_one_sided(Alternative.GREATER),
         ),
         (
             "Welch on 0/1 values at 2 %, 2,000 units",
@@ -300,6 +337,15 @@ FIXED_CLAIMS = tuple(
             in_blocks(_ratio, 1_000),
         ),
         (
+            "ratio of sums by delta, 900 against 100",
+            "ratios",
+            Kind.EQUAL,
+            0.05,
+            0.004,
+            20_000,
+            in_blocks(_ratio_at_unequal_allocation, 1_000),
+        ),
+        (
             "adjusted by covariate (Lin), 150 units",
             "adjustment",
             Kind.EQUAL,
@@ -353,6 +399,33 @@ FIXED_CLAIMS = tuple(
             400_000,
             _not_inferior_at_the_relative_margin,
         ),
+        (
+            "equivalence (TOST) at the upper margin",
+            "margins",
+            Kind.EQUAL,
+            0.05,
+            0.001,
+            400_000,
+            _equivalent_at(0.6, -1.2, shift=0.6),
+        ),
+        (
+            "equivalence (TOST) at the lower margin",
+            "margins",
+            Kind.EQUAL,
+            0.05,
+            0.001,
+            400_000,
+            _equivalent_at(1.2, -0.6, shift=-0.6),
+        ),
+        (
+            "equivalence (TOST) between close margins",
+            "margins",
+            Kind.AT_MOST,
+            0.05,
+            0.0,
+            400_000,
+            _equivalent_at(0.3, -0.3, shift=0.3),
+        ),
         ("quantile, exact interval", "quantiles", Kind.AT_LEAST, 0.95, 0.0, 10_000, one_by_one(_quantile)),
         (
             "quantile difference",
@@ -398,6 +471,15 @@ FIXED_CLAIMS = tuple(
             0.0,
             200_000,
             in_blocks(_any_false_finding),
+        ),
+        (
+            "Dunnett, any false finding among 3 arms",
+            "many tests",
+            Kind.EQUAL,
+            0.05,
+            0.0,
+            400_000,
+            in_blocks(_any_of_three_arms),
         ),
         (
             "Benjamini-Hochberg, false discovery rate",

@@ -12,6 +12,7 @@ from assay_stats.calibration.claims import Claim
 from assay_stats.calibration.controls import NEGATIVE_CONTROLS
 from assay_stats.calibration.fixed import FIXED_CLAIMS
 from assay_stats.calibration.looking import SEQUENTIAL_CLAIMS
+from assay_stats.calibration.raw_values import RAW_VALUE_CLAIMS
 from assay_stats.calibration.report import Outcome, Report
 from assay_stats.checks import checked_level, checked_positive
 
@@ -20,7 +21,13 @@ Progress = Callable[[int, int, Outcome], None]
 
 FEWEST_REPLICATIONS = 200
 CONTROL_SCALE = 0.1
-CLAIMS: tuple[Claim, ...] = (*FIXED_CLAIMS, *SEQUENTIAL_CLAIMS, *ADAPTIVE_CLAIMS, *NEGATIVE_CONTROLS)
+CLAIMS: tuple[Claim, ...] = (
+    *FIXED_CLAIMS,
+    *RAW_VALUE_CLAIMS,
+    *SEQUENTIAL_CLAIMS,
+    *ADAPTIVE_CLAIMS,
+    *NEGATIVE_CONTROLS,
+)
 
 
 def run(
