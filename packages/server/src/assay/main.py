@@ -7,6 +7,7 @@ from typing import TypedDict
 from asgi_correlation_id import CorrelationIdMiddleware
 from fastapi import FastAPI
 from starlette.middleware import Middleware
+from starlette.types import Receive, Scope, Send
 
 from assay import __version__
 from assay.api import description, health, problems, v1
@@ -22,6 +23,19 @@ from assay.evaluation.streams import Hub
 from assay.web.router import mount as mount_pages
 
 OpenDatabase = Callable[[], AbstractAsyncContextManager[Database]]
+
+
+class Application(FastAPI):
+    """The application, with delivery in front: what all others pass through costs several evaluations."""
+
+    front: Ofrep | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves a request, a connection or the application's own life."""
+        if self.front is not None and self.front.answers(scope):
+            await self.front(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
 
 
 class State(TypedDict):
@@ -57,7 +71,7 @@ def build_app(
         ):
             yield State(settings=settings, database=database, telemetry=telemetry, delivery=delivery)
 
-    app = FastAPI(
+    app = Application(
         title="Assay",
         version=__version__,
         description="Feature flags, experiments, and statistics one can trust.",
@@ -66,8 +80,6 @@ def build_app(
         redoc_url=None,
         lifespan=lifespan,
         middleware=[
-            # In front: what the others do costs several times an evaluation.
-            Middleware(Ofrep, settings=settings, telemetry=telemetry, is_ours=host_check(settings)),
             Middleware(SubPath, root_path=settings.root_path),
             Middleware(CorrelationIdMiddleware, header_name="X-Request-ID"),
             Middleware(RequestLog, telemetry=telemetry),
@@ -77,6 +89,7 @@ def build_app(
             Middleware(BodyLimit, max_bytes=settings.max_body_bytes),
         ],
     )
+    app.front = Ofrep(settings, telemetry, host_check(settings))
     problems.install(app)
     app.include_router(health.router)
     app.include_router(v1.router)

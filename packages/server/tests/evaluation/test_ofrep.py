@@ -400,5 +400,6 @@ async def test_requests_are_counted_by_route(served: Served, place: Place) -> No
 
     figures = (await served.http.get("/metrics")).text
 
-    assert f'route="{EVALUATE}/{{key}}",status="200"}} 1.0' in figures
+    assert f'assay_delivery_requests_total{{route="{EVALUATE}/{{key}}",status="200"}} 1.0' in figures
+    assert f'assay_delivery_seconds_count{{route="{EVALUATE}/{{key}}",status="200"}} 1.0' in figures
     assert "assay_stream_clients 0.0" in figures

@@ -30,11 +30,11 @@ UNAUTHORIZED = [(b"www-authenticate", b'Bearer realm="assay"')]
 class Delivery:
     """The parts, and the two questions every request asks them: who is it, and what is served there."""
 
-    settings: Settings
     store: Store
     hub: Hub
     journal: Journal
     callers: Callers
+    answers_without_key: bool
 
     async def caller(self, authorization: str | None, api_key: str | None, query: str) -> Caller:
         """Who asks, within their rate.
@@ -79,7 +79,7 @@ class Delivery:
         return self.callers.of_key(key)
 
     async def _open_caller(self, query: str) -> Caller:
-        if not self.settings.delivers_without_key:
+        if not self.answers_without_key:
             raise Refused(401, UNKNOWN_CALLER, UNAUTHORIZED)
         asked = parse_qs(query) if query else {}
         project = asked.get("project", [DEFAULT_PROJECT])[0]
@@ -112,7 +112,7 @@ async def delivering(
             running.append(follow(store, url, settings))
         for work in running:
             await stack.enter_async_context(_running(work))
-        yield Delivery(settings, store, hub, journal, Callers(settings))
+        yield Delivery(store, hub, journal, Callers(settings), settings.delivers_without_key)
 
 
 async def _keep_alive(hub: Hub) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import structlog
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from assay.core.clock import utc_now
 from assay.core.config import Settings
@@ -20,6 +20,7 @@ from assay.evaluation import tokens
 from assay.evaluation.answers import CORS, Headers, failure, start_message
 from assay.evaluation.callers import STREAM_PATH, Refused
 from assay.evaluation.delivery import Delivery
+from assay.evaluation.figures import Figures
 from assay.evaluation.requests import Unreadable, canonical, has_seen, heard_of, read_context
 from assay.evaluation.snapshots import Snapshot
 from assay.evaluation.streams import Follower, datafile_changed, opening, refetch
@@ -48,30 +49,29 @@ Handler = Callable[["Exchange"], Awaitable[None]]
 
 
 class Ofrep:
-    """Middleware: answers what OFREP clients and followers of changes ask; passes everything else on."""
+    """An ASGI application: answers what OFREP clients and followers of changes ask."""
 
-    def __init__(
-        self, app: ASGIApp, settings: Settings, telemetry: Telemetry, is_ours: Callable[[str], bool]
-    ) -> None:
-        """Wrap an application.
+    def __init__(self, settings: Settings, telemetry: Telemetry, is_ours: Callable[[str], bool]) -> None:
+        """Answer for a server with these settings.
 
         Args:
             is_ours: Whether a Host header names this Assay; asked of those who come without a key.
         """
-        self._app = app
         self._is_ours = is_ours
         self._root_path = settings.root_path
         self._max_body_bytes = settings.max_body_bytes
         self._prefixes = tuple(
             root + path for root in {"", settings.root_path} for path in ("/ofrep/", DATAFILE_STREAM)
         )
-        self._counted = _Counted(telemetry)
+        self._figures = Figures()
+        telemetry.registry.register(self._figures)
+
+    def answers(self, scope: Scope) -> bool:
+        """Whether a request is for it: all below `/ofrep/`, and the stream of the datafile."""
+        return scope["type"] == "http" and scope["path"].startswith(self._prefixes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers requests below `/ofrep/` and of the datafile's stream."""
-        if scope["type"] != "http" or not scope["path"].startswith(self._prefixes):
-            await self._app(scope, receive, send)
-            return
+        """Answers one request."""
         exchange = Exchange(scope, receive, send, self._root_path, self._max_body_bytes, self._is_ours)
         started = time.perf_counter()
         try:
@@ -85,7 +85,7 @@ class Ofrep:
         except Exception:
             log.exception("delivery_failed", route=exchange.route)
             await exchange.fail(500, "GENERAL", "an error inside Assay; its log has the details")
-        self._counted.note(exchange, time.perf_counter() - started)
+        self._figures.note(exchange.route, exchange.status, time.perf_counter() - started)
 
 
 class Exchange:
@@ -309,26 +309,3 @@ def _etag(seed: bytes, snapshot: Snapshot, context: bytes, valid_until: object) 
     digest.update(repr(valid_until).encode())
     digest.update(context)
     return f'"{digest.hexdigest()}"'.encode()
-
-
-class _Counted:
-    """Figures of delivery; its lines would cost more than its answers, so only failures are logged."""
-
-    def __init__(self, telemetry: Telemetry) -> None:
-        self._telemetry = telemetry
-        self._children: dict[tuple[str, str, int], tuple[Any, Any]] = {}
-
-    def note(self, exchange: Exchange, seconds: float) -> None:
-        """Counts one request; how long a stream lasted says nothing."""
-        method = exchange.scope["method"]
-        known = (method if method in {"GET", "POST", "OPTIONS"} else "other", exchange.route, exchange.status)
-        children = self._children.get(known)
-        if children is None:
-            method, route, status = known
-            children = self._children[known] = (
-                self._telemetry.requests.labels(method, route, str(status)),
-                self._telemetry.request_seconds.labels(method, route),
-            )
-        children[0].inc()
-        if exchange.route not in {STREAM_PATH, DATAFILE_STREAM}:
-            children[1].observe(seconds)
