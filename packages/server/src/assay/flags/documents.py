@@ -4,14 +4,21 @@ The engine's parser is the only one; what is stored is what it gave back, so tha
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from assay.flags.errors import MalformedFlag, Unpublishable
 from assay.shared.errors import Detail
-from assay_engine import DatafileError, Flag, Ruleset, Segment, loads
-from assay_engine.parsing import FORMAT, flag_from_json, segment_from_json
+from assay_engine import DatafileError, Flag, Ruleset, Segment
+from assay_engine.parsing import (
+    MOST_FLAGS,
+    flag_from_json,
+    holdout_from_json,
+    layer_from_json,
+    segment_from_json,
+)
 from assay_engine.rules.check import check_meaning, errors
 
 CONFIGURATION = ("enabled", "rules", "fallthrough", "off")
@@ -38,23 +45,24 @@ class Texts:
     flags: Mapping[str, str]
     parts: Mapping[tuple[str, str], str]
 
-    def datafile(self, *, environment: str, revision: int) -> str:
-        """The datafile of these documents, ordered by key."""
-        lists = {kind: _joined(self._of(kind)) for kind in ("segment", "layer", "holdout")}
-        flags = _joined(text for _, text in sorted(self.flags.items()))
-        head = (
-            f'{{"format":{json.dumps(FORMAT)},"environment":{json.dumps(environment)},"revision":{revision}'
+    def ruleset(self, *, environment: str, revision: int) -> Ruleset:
+        """The ruleset of these documents, ordered by key."""
+        return Ruleset(
+            flags=tuple(parsed_flag(text) for _, text in sorted(self.flags.items())),
+            segments=tuple(segment_from_json(json.loads(text)) for text in self._of("segment")),
+            layers=tuple(layer_from_json(json.loads(text)) for text in self._of("layer")),
+            holdouts=tuple(holdout_from_json(json.loads(text)) for text in self._of("holdout")),
+            environment=environment,
+            revision=revision,
         )
-        others = "".join(f',"{kind}s":{texts}' for kind, texts in lists.items())
-        return f'{head},"flags":{flags}{others}}}'
 
     def with_flags(self, flags: Mapping[str, str]) -> "Texts":
         """The documents with these flags added or replaced."""
         return Texts({**self.flags, **flags}, self.parts)
 
-    def without_flag(self, key: str) -> "Texts":
-        """The documents without this flag."""
-        return Texts({each: text for each, text in self.flags.items() if each != key}, self.parts)
+    def without_flags(self, keys: Container[str]) -> "Texts":
+        """The documents without these flags."""
+        return Texts({each: text for each, text in self.flags.items() if each not in keys}, self.parts)
 
     def with_parts(self, parts: Mapping[tuple[str, str], str]) -> "Texts":
         """The documents with these parts added or replaced."""
@@ -74,15 +82,18 @@ def define(definition: Definition) -> Definition:
     Raises:
         MalformedFlag: Key, variants or metadata are not of the format.
     """
-    flag = compose(definition, {})
-    # Variant names become rows of their own when evaluations are counted, and PostgreSQL's text has no NUL.
-    if any("\x00" in variant.name for variant in flag.variants):
-        raise MalformedFlag(f"flag {flag.key!r}: a variant's name contains NUL")
-    return definition_of(flag)
+    return definition_of(compose(definition, {}))
 
 
 def definition_of(flag: Flag) -> Definition:
-    """The part of a flag that is the same in every environment."""
+    """The part of a flag that is the same in every environment.
+
+    Raises:
+        MalformedFlag: A variant's name cannot be stored.
+    """
+    # Variant names become rows of their own when evaluations are counted, and PostgreSQL's text has no NUL.
+    if any("\x00" in variant.name for variant in flag.variants):
+        raise MalformedFlag(f"flag {flag.key!r}: a variant's name contains NUL")
     variants = {variant.name: variant.value for variant in flag.variants}
     return Definition(flag.key, flag.type.value, variants, dict(flag.metadata))
 
@@ -128,22 +139,31 @@ def to_text(document: Mapping[str, object]) -> str:
     return json.dumps(document, separators=(",", ":"), allow_nan=False)
 
 
-def checked(datafile: str) -> Ruleset:
-    """The ruleset of a datafile that passes the check.
+def json_array(texts: Iterable[str]) -> str:
+    """One JSON array of these documents."""
+    return f"[{','.join(texts)}]"
+
+
+@lru_cache(MOST_FLAGS)
+def parsed_flag(text: str) -> Flag:
+    """The flag of a stored document; kept, as one change leaves thousands of others as they are."""
+    return flag_from_json(json.loads(text))
+
+
+def check(ruleset: Ruleset) -> None:
+    """Lets a ruleset pass whose parts come from the parser, if it means something.
 
     Raises:
         Unpublishable: It does not; `details` holds every problem.
+        MalformedFlag: It is larger than a datafile may be.
     """
-    try:
-        ruleset = loads(datafile)
-    except DatafileError as error:
-        raise MalformedFlag(str(error)) from error
+    if len(ruleset.flags) > MOST_FLAGS:
+        raise MalformedFlag(f"{len(ruleset.flags)} flags; one environment has at most {MOST_FLAGS}")
     if problems := errors(check_meaning(ruleset)):
         raise Unpublishable(
             _sentence([str(problem) for problem in problems]),
             details=[Detail(problem.where, problem.message) for problem in problems],
         )
-    return ruleset
 
 
 def _sentence(problems: list[str]) -> str:
@@ -156,7 +176,3 @@ def _parsed(parse: Callable[[object], T], document: object) -> T:
         return parse(document)
     except DatafileError as error:
         raise MalformedFlag(str(error), value=error.path) from error
-
-
-def _joined(texts: Iterable[str]) -> str:
-    return f"[{','.join(texts)}]"

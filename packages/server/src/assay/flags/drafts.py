@@ -11,7 +11,7 @@ from assay.flags import conditions, documents, publishing, repository, service
 from assay.flags.documents import Definition, Document
 from assay.flags.errors import NothingToPublish, NotPublished, RevisionNotFound
 from assay.flags.models import FlagRevision, FlagRow, FlagState
-from assay.flags.publishing import Place, flag_subject
+from assay.flags.publishing import Next, Place, flag_subject
 from assay.flags.repository import By, Standing
 from assay.flags.schemas import Configuration, Published, StateOut
 from assay.shared import pagination
@@ -294,7 +294,8 @@ async def _draft(tx: WriteSession, found: Here, draft: Document | None, *, by: B
 
 async def _serve(tx: WriteSession, found: Here, flag: Flag, *, action: str, by: By) -> StateOut:
     key = found.row.key
-    await publishing.serve(tx, found.place, {key: (found.standing, flag)}, action=action, by=by)
+    new = Next(found.standing, flag, publishing.text_of(flag))
+    await publishing.serve(tx, found.place, {key: new}, action=action, by=by)
     await publishing.record(
         tx,
         found.place,

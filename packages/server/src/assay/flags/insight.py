@@ -11,12 +11,13 @@ import anyio.to_thread
 from assay.audit.diff import Change, changes
 from assay.core.database import ReadSession
 from assay.flags import documents, drafts, publishing, references, repository
+from assay.flags.documents import Texts
 from assay.flags.drafts import Here
 from assay.flags.models import FlagRevision, FlagRow
 from assay.flags.schemas import ExplanationOut, ExplanationStep, StalenessOut, VariantCount
 from assay.projects import service as projects
 from assay.shared import pagination
-from assay_engine import CompiledRuleset, Context, Explanation, Flag, compile_ruleset, explain, loads
+from assay_engine import CompiledRuleset, Context, Explanation, Flag, compile_ruleset, explain
 from assay_engine.explain import Step
 from assay_engine.parsing import flag_from_json
 from assay_engine.writing import flag_to_json
@@ -49,10 +50,8 @@ async def compare(
     wanted = found.draft if configuration is None else configuration
     flag = documents.compose(found.definition, wanted)
     served = await repository.served(tx, found.place.environment_id)
-    text = publishing.text_of(flag)
-    before = served.datafile(environment=environment_key, revision=0)
-    after = served.with_flags({key: text}).datafile(environment=environment_key, revision=0)
-    return await anyio.to_thread.run_sync(_compared, found, flag, before, after)
+    after = served.with_flags({key: publishing.text_of(flag)})
+    return await anyio.to_thread.run_sync(_compared, found, flag, served, after)
 
 
 async def explanation(
@@ -72,8 +71,7 @@ async def explanation(
     else:
         found = await drafts.here(tx, project_key, key, environment_key)
         served = await repository.served(tx, found.place.environment_id)
-        datafile = served.datafile(environment=environment_key, revision=0)
-        ruleset = await anyio.to_thread.run_sync(_compiled, datafile, key)
+        ruleset = await anyio.to_thread.run_sync(_compiled, served, key)
     return _explained(explain(ruleset, key, Context.from_json(context), now=now))
 
 
@@ -105,8 +103,9 @@ async def staleness(
     return report, following
 
 
-def _compared(found: Here, flag: Flag, before: str, after: str) -> Comparison:
-    ruleset = documents.checked(after)
+def _compared(found: Here, flag: Flag, before: Texts, after: Texts) -> Comparison:
+    ruleset = after.ruleset(environment=found.place.environment, revision=0)
+    documents.check(ruleset)
     touched = references.dependents(ruleset, flag.key)
     flags = [each for each in ruleset.flags if each.key in touched]
     if found.served is not None:
@@ -122,8 +121,8 @@ def _compared(found: Here, flag: Flag, before: str, after: str) -> Comparison:
     )
 
 
-def _compiled(datafile: str, key: str) -> CompiledRuleset:
-    return compile_ruleset(references.only(loads(datafile), {key}))
+def _compiled(texts: Texts, key: str) -> CompiledRuleset:
+    return compile_ruleset(references.only(texts.ruleset(environment="", revision=0), {key}))
 
 
 def _explained(found: Explanation) -> ExplanationOut:

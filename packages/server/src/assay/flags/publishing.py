@@ -6,8 +6,8 @@ READ COMMITTED is enough for that, and nobody is sent away by a serialization fa
 """
 
 import uuid
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import anyio.to_thread
@@ -32,6 +32,15 @@ class Place:
     environment: str
 
 
+@dataclass(frozen=True, slots=True)
+class Next:
+    """What a flag becomes in an environment: the model, its document, and where it stands before."""
+
+    standing: Standing
+    flag: Flag
+    document: str
+
+
 async def place_of(tx: ReadSession, project_key: str, environment_key: str) -> Place:
     """The environment with this key.
 
@@ -45,7 +54,7 @@ async def place_of(tx: ReadSession, project_key: str, environment_key: str) -> P
 async def serve(
     tx: WriteSession,
     place: Place,
-    new: Mapping[str, tuple[Standing, Flag]],
+    new: Mapping[str, Next],
     *,
     parts: Mapping[tuple[str, str], str] | None = None,
     action: str,
@@ -59,9 +68,10 @@ async def serve(
     Raises:
         Unpublishable: What it would serve fails the check; nothing has been changed.
     """
-    texts = {key: text_of(flag) for key, (_, flag) in new.items()}
-    revision = await change(tx, place, lambda served: served.with_flags(texts).with_parts(parts or {}))
-    revised = [Revised(known.id, known.number + 1, texts[key]) for key, (known, _) in new.items()]
+    revision = await hold(tx, place)
+    rest = (await repository.served(tx, place.environment_id)).without_flags(new).with_parts(parts or {})
+    await _check(place, rest, [each.flag for each in new.values()])
+    revised = [Revised(each.standing.id, each.standing.number + 1, each.document) for each in new.values()]
     await repository.revise(
         tx, place.environment_id, revised, environment_revision=revision, action=action, by=by
     )
@@ -77,7 +87,7 @@ async def change(tx: WriteSession, place: Place, changed: Callable[[Texts], Text
         Unpublishable: It does not; `details` holds every problem.
     """
     revision = await hold(tx, place)
-    await check(tx, place, changed, revision=revision)
+    await check(tx, place, changed)
     return revision
 
 
@@ -86,16 +96,23 @@ async def hold(tx: WriteSession, place: Place) -> int:
     return await projects.bump_revision(tx, place.environment_id)
 
 
-async def check(tx: ReadSession, place: Place, changed: Callable[[Texts], Texts], *, revision: int) -> None:
+async def check(tx: ReadSession, place: Place, changed: Callable[[Texts], Texts]) -> None:
     """Checks all that the environment would serve.
 
     Raises:
         Unpublishable: It fails; `details` holds every problem.
     """
-    texts = changed(await repository.served(tx, place.environment_id))
-    datafile = texts.datafile(environment=place.environment, revision=revision)
+    await _check(place, changed(await repository.served(tx, place.environment_id)), [])
+
+
+async def _check(place: Place, rest: Texts, flags: Sequence[Flag]) -> None:
+    def checked() -> None:
+        ruleset = rest.ruleset(environment=place.environment, revision=0)
+        together = sorted((*ruleset.flags, *flags), key=lambda flag: flag.key)
+        documents.check(replace(ruleset, flags=tuple(together)))
+
     # Thousands of flags take a while to check; requests must not wait for it.
-    await anyio.to_thread.run_sync(documents.checked, datafile)
+    await anyio.to_thread.run_sync(checked)
 
 
 async def place_by_id(tx: ReadSession, project_key: str, environment_id: uuid.UUID) -> Place:

@@ -27,13 +27,11 @@ async def create(
         MalformedFlag, Unpublishable: It is not of the wire format, or fails the check.
     """
     place = await publishing.place_of(tx, project_key, environment_key)
-    revision = await publishing.hold(tx, place)
+    await publishing.hold(tx, place)
     if await repository.part(tx, place.environment_id, KIND, new.key) is not None:
         raise SegmentKeyTaken(f"{environment_key!r} has a segment {new.key!r} already", value=new.key)
     document = _document(new.key, new.model_dump(exclude={"key", "description"}))
-    return await _put(
-        tx, place, None, document, description=new.description, revision=revision, action="created", by=by
-    )
+    return await _put(tx, place, None, document, description=new.description, action="created", by=by)
 
 
 async def get(tx: ReadSession, project_key: str, environment_key: str, key: str) -> SegmentOut:
@@ -76,15 +74,13 @@ async def update(
         MalformedFlag, Unpublishable: It is not of the wire format, or fails the check.
     """
     place = await publishing.place_of(tx, project_key, environment_key)
-    revision = await publishing.hold(tx, place)
+    await publishing.hold(tx, place)
     row = await _row(tx, place, key)
     conditions.require(if_match, conditions.tag(row.version))
     fields = {name: value for name, value in change.items() if name != "description"}
     description = change.get("description", row.description)
     document = _document(key, {**row.document, **fields})
-    return await _put(
-        tx, place, _out(row), document, description=description, revision=revision, action="updated", by=by
-    )
+    return await _put(tx, place, _out(row), document, description=description, action="updated", by=by)
 
 
 async def delete(
@@ -96,15 +92,15 @@ async def delete(
         SegmentInUse: Flags, drafts or other segments refer to it; `details` names them.
     """
     place = await publishing.place_of(tx, project_key, environment_key)
-    revision = await publishing.hold(tx, place)
+    await publishing.hold(tx, place)
     row = await _row(tx, place, key)
     conditions.require(if_match, conditions.tag(row.version))
-    await _require_unused(tx, place, key, revision=revision)
+    await _require_unused(tx, place, key)
     await _record(tx, place, key, "deleted", before=_recorded(_out(row)), after=None, by=by)
     await repository.delete_part(tx, place.environment_id, KIND, key)
 
 
-async def _require_unused(tx: WriteSession, place: Place, key: str, *, revision: int) -> None:
+async def _require_unused(tx: WriteSession, place: Place, key: str) -> None:
     drafts = await repository.drafts(tx, place.environment_id)
     users = [
         Detail(f"draft of flag {flag!r}", f"it names segment {key!r}")
@@ -112,7 +108,7 @@ async def _require_unused(tx: WriteSession, place: Place, key: str, *, revision:
         if key in references.segments_in(draft)
     ]
     try:
-        await publishing.check(tx, place, lambda served: served.without_part(KIND, key), revision=revision)
+        await publishing.check(tx, place, lambda served: served.without_part(KIND, key))
     except Unpublishable as error:
         users = [*error.details, *users]
     if users:
@@ -127,13 +123,12 @@ async def _put(
     document: Document,
     *,
     description: str,
-    revision: int,
     action: str,
     by: By,
 ) -> SegmentOut:
     key = str(document["id"])
     parts = {(KIND, key): documents.to_text(document)}
-    await publishing.check(tx, place, lambda served: served.with_parts(parts), revision=revision)
+    await publishing.check(tx, place, lambda served: served.with_parts(parts))
     await repository.put_parts(tx, place.environment_id, parts)
     await repository.describe_part(tx, place.environment_id, KIND, key, description)
     after = _out(await _row(tx, place, key))

@@ -23,13 +23,13 @@ from assay.flags.errors import (
     Unpublishable,
 )
 from assay.flags.models import FlagRow
-from assay.flags.publishing import Place, flag_subject
+from assay.flags.publishing import Next, Place, flag_subject
 from assay.flags.repository import By, Standing
 from assay.flags.schemas import FlagCreate, FlagOut, FlagUpdate, RulesetPublished
 from assay.projects import service as projects
 from assay.shared import pagination
 from assay.shared.ids import is_key
-from assay_engine import Flag, Ruleset, loads
+from assay_engine import Flag, Ruleset
 from assay_engine.writing import holdout_to_json, layer_to_json, segment_to_json
 
 
@@ -119,7 +119,7 @@ async def archive(tx: WriteSession, project_key: str, key: str, *, by: By) -> Fl
     if row.archived_at is not None:
         return flag_out(row)
     try:
-        await _in_each_environment(tx, project_key, row, lambda served, _: served.without_flag(key))
+        await _in_each_environment(tx, project_key, row, lambda served, _: served.without_flags({key}))
     except Unpublishable as error:
         raise FlagInUse(f"flag {key!r} is needed: {error.message}", details=error.details) from error
     return await _set_archived(tx, row, by.at, action="flag.archived", by=by)
@@ -164,6 +164,9 @@ async def put_published(
 
     Flags that do not exist are made; what the ruleset does not name or change stays as it is.
 
+    Args:
+        ruleset: As the datafile's parser gives it; its structure is not checked again.
+
     Raises:
         MalformedFlag: A key or type is not possible here.
         FlagIsArchived: It names archived flags.
@@ -172,13 +175,14 @@ async def put_published(
     place = await publishing.place_of(tx, project_key, environment_key)
     _require_possible_keys(ruleset)
     served = await repository.served(tx, place.environment_id)
-    new = {flag.key: flag for flag in ruleset.flags if served.flags.get(flag.key) != publishing.text_of(flag)}
+    texts = await anyio.to_thread.run_sync(_texts, ruleset)
+    new = {flag.key: flag for flag in ruleset.flags if served.flags.get(flag.key) != texts[flag.key]}
     parts = {at: text for at, text in _parts(ruleset).items() if served.parts.get(at) != text}
     if not new and not parts:
         environment = await projects.environment(tx, place.environment_id)
         return RulesetPublished(revision=environment.revision, changed=0)
     standing = await _define(tx, place, new, at=by.at)
-    revised = {key: (standing[key], flag) for key, flag in new.items()}
+    revised = {key: Next(standing[key], flag, texts[key]) for key, flag in new.items()}
     revision = await publishing.serve(tx, place, revised, parts=parts, action="imported", by=by)
     await publishing.record(
         tx,
@@ -230,9 +234,9 @@ async def published_ruleset(tx: ReadSession, environment_id: uuid.UUID) -> Rules
     # The revision first: should a publication come in between, it is announced with a higher one.
     environment = await projects.environment(tx, environment_id)
     texts = await repository.served(tx, environment_id)
-    datafile = texts.datafile(environment=environment.key, revision=environment.revision)
     # Thousands of flags take a while to parse; requests must not wait for it.
-    return await anyio.to_thread.run_sync(loads, datafile)
+    read = partial(texts.ruleset, environment=environment.key, revision=environment.revision)
+    return await anyio.to_thread.run_sync(read)
 
 
 async def record_evaluations(
@@ -350,7 +354,7 @@ async def _define(
     tx: WriteSession, place: Place, new: Mapping[str, Flag], *, at: datetime
 ) -> dict[str, Standing]:
     """Makes and locks the flags of an import, and tells where they stand."""
-    definitions = [documents.define(documents.definition_of(flag)) for flag in new.values()]
+    definitions = [documents.definition_of(flag) for flag in new.values()]
     await repository.define(tx, place.project_id, definitions, at=at)
     standing = await repository.standing(tx, place.project_id, place.environment_id, list(new))
     if archived := [key for key, known in standing.items() if known.archived]:
@@ -359,6 +363,10 @@ async def _define(
         if known.type != new[key].type:
             raise MalformedFlag(f"flag {key!r} is of type {known.type} and cannot become {new[key].type}")
     return standing
+
+
+def _texts(ruleset: Ruleset) -> dict[str, str]:
+    return {flag.key: publishing.text_of(flag) for flag in ruleset.flags}
 
 
 def _require_possible_keys(ruleset: Ruleset) -> None:
