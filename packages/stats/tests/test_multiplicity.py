@@ -1,10 +1,11 @@
-"""Adjusted p-values against R, Dunnett against tables."""
+"""Adjusted p-values against R, Dunnett against integrals of the multivariate t distribution."""
 
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 from numpy.typing import ArrayLike
+from scipy.stats import multivariate_t
 
 from assay_stats import (
     Alternative,
@@ -95,15 +96,26 @@ def equal_arms(k: int, n: int, mean: float = 0.0) -> tuple[Moments, Moments]:
     return Moments(n, 0.0, n - 1.0), Moments(np.full(k, n), np.full(k, mean), np.full(k, n - 1.0))
 
 
+@pytest.mark.parametrize("alternative", [Alternative.TWO_SIDED, Alternative.GREATER])
 @pytest.mark.parametrize(
-    ("k", "n", "critical"),
-    # Dunnett (1964), Biometrics 20:482-491, two-sided 5 %; n (k + 1) - k - 1 degrees of freedom.
-    [(2, 3, 2.86), (2, 11, 2.32), (3, 6, 2.54), (4, 13, 2.51)],
+    "units", [(3, 3, 3), (11, 11, 11), (6, 6, 6, 6), (25, 20, 30, 60), (40, 5, 9, 100, 13)], ids=str
 )
-def test_simultaneous_intervals_are_as_wide_as_dunnetts_table(k: int, n: int, critical: float) -> None:
-    result = dunnett(*equal_arms(k, n))
+def test_simultaneous_intervals_hold_together_as_often_as_they_say(
+    units: tuple[int, ...], alternative: Alternative
+) -> None:
+    n = np.array(units, dtype=np.float64)
+    result = dunnett(
+        Moments(n[0], 0.0, n[0] - 1), Moments(n[1:], 0 * n[1:], n[1:] - 1), alternative=alternative
+    )
+    widths = (result.value - result.lower) / result.standard_error
 
-    assert (result.upper - result.value) / result.standard_error == pytest.approx(critical, abs=0.006)
+    # scipy 1.17.1: the integral of Genz and Bretz over the correlations of arms that share a control.
+    loading = np.sqrt(n[1:] / (n[1:] + n[0]))
+    correlation = np.outer(loading, loading) + np.diag(1 - loading**2)
+    family = multivariate_t(shape=correlation, df=int((n - 1).sum()))
+    below = -widths if alternative is Alternative.TWO_SIDED else np.full_like(widths, -np.inf)
+    inside = family.cdf(widths, lower_limit=below, maxpts=200_000, random_state=np.random.default_rng(2))
+    assert inside == pytest.approx(0.95, abs=1e-5)
 
 
 def test_dunnett_of_one_arm_is_students_t() -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.integrate import quad
 from scipy.special import ndtr, ndtri
+from scipy.stats import multivariate_normal
 
 from assay_stats.sequential.brownian import advanced, bound_for, exceedance, shortfall, started
 from assay_stats.sequential.group_sequential import (
@@ -79,11 +80,22 @@ def test_critical_values_agree_with_rpact(row: dict[str, Any]) -> None:
     assert critical[comparable] == pytest.approx(theirs[comparable], abs=2e-6 if row["sided"] == 2 else 2e-5)
 
 
-def test_five_equal_obrien_fleming_looks_have_the_published_values() -> None:
-    critical = boundary(a_plan(), np.arange(1, 6) / 5).critical
+@pytest.mark.parametrize("fractions", [(0.2, 0.4, 0.6, 0.8, 1.0), (0.15, 0.2, 0.6, 0.8), (0.3, 0.7, 1.25)])
+@pytest.mark.parametrize("spending", [OBrienFleming(), Pocock()], ids=repr)
+def test_what_is_spent_by_each_look_is_the_multivariate_normal_integral(
+    fractions: tuple[float, ...], spending: Spending
+) -> None:
+    design = boundary(a_plan(spending=spending), fractions)
+    times = np.array(fractions)
+    correlation = np.sqrt(np.minimum.outer(times, times) / np.maximum.outer(times, times))
 
-    # The Lan-DeMets program, two-sided 0.05: Reboussin et al. (2000), Controlled Clinical Trials 21:190-207.
-    assert critical == pytest.approx(np.array([4.8769, 3.3569, 2.6803, 2.2898, 2.0310]), abs=2e-4)
+    # scipy 1.17.1: the integral of Genz and Bretz.
+    for k in range(2, times.size + 1):
+        edge, together = design.critical[:k], correlation[:k, :k]
+        inside = multivariate_normal.cdf(
+            edge, cov=together, maxpts=200_000, abseps=1e-7, releps=1e-7, lower_limit=-edge, rng=3
+        )
+        assert 1 - inside == pytest.approx(2 * design.spent[k - 1], abs=2e-6)
 
 
 def test_the_second_look_agrees_with_a_bivariate_normal_integral() -> None:
