@@ -10,8 +10,10 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
 from assay.core.clock import utc_now
 from assay.core.config import Settings
@@ -20,7 +22,7 @@ from assay.jobs import repository, service
 from assay.jobs.errors import NotFinished, TaskFailed, TaskNotFound
 from assay.jobs.lifecycle import TaskState
 from assay.jobs.schemas import TaskOut
-from assay.jobs.worker import Handler, Task, perform, running_worker
+from assay.jobs.worker import POLL_SECONDS, RESTART_SECONDS, Handler, Task, perform, running_worker
 from assay.shared.errors import Invalid
 
 pytestmark = pytest.mark.anyio
@@ -219,5 +221,56 @@ async def test_a_task_survives_the_death_of_its_worker(
     impatient = settings.model_copy(update={"worker_heartbeat_seconds": 0.2, "worker_stalled_seconds": 1.0})
     async with running_worker(impatient, committing_database, database_url, {"killed": double}):
         done = await finished(committing_database, task)
+
+    assert (done.state, done.attempts) == (TaskState.COMPLETED, 2)
+
+
+async def test_a_worker_taken_for_dead_begins_anew(
+    settings: Settings, committing_database: Database, database_url: str
+) -> None:
+    async with running_worker(settings, committing_database, database_url, HANDLERS):
+        await finished(committing_database, await begin(committing_database))
+        async with committing_database.writing() as tx:
+            await tx.execute(text("DELETE FROM procrastinate_workers"))
+
+        done = await finished(committing_database, await begin(committing_database))
+
+    assert done.state is TaskState.COMPLETED
+
+
+async def test_a_worker_hears_of_work_again_after_its_connections_broke(
+    settings: Settings, committing_database: Database, database_url: str
+) -> None:
+    others = text(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name = 'assay'"
+    )
+    async with running_worker(settings, committing_database, database_url, HANDLERS):
+        await finished(committing_database, await begin(committing_database))
+        async with committing_database.writing() as tx:
+            await tx.execute(others)
+        await asyncio.sleep(2 * RESTART_SECONDS)
+
+        waits = [await _seconds_to_finish(committing_database) for _ in range(3)]
+
+    assert max(waits) < POLL_SECONDS / 2
+
+
+async def _seconds_to_finish(database: Database) -> float:
+    started = time.monotonic()
+    await finished(database, await begin(database))
+    return time.monotonic() - started
+
+
+async def test_a_task_that_meets_an_outage_is_tried_again(
+    settings: Settings, committing_database: Database, database_url: str
+) -> None:
+    async def unlucky_once(task: Task) -> dict[str, Any]:
+        if task.attempt == 1:
+            raise OperationalError("SELECT 1", {}, psycopg.OperationalError("the connection is lost"))
+        return await double(task)
+
+    async with running_worker(settings, committing_database, database_url, {"test": unlucky_once}):
+        done = await finished(committing_database, await begin(committing_database))
 
     assert (done.state, done.attempts) == (TaskState.COMPLETED, 2)

@@ -9,7 +9,8 @@ from typing import Literal, NewType, TypeVar
 import psycopg
 from sqlalchemy import text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 
 from assay.core.config import Settings
@@ -25,6 +26,8 @@ FIRST_PAUSE_SECONDS = 0.01
 LONGEST_PAUSE_SECONDS = 0.5
 # serialization_failure, deadlock_detected: PostgreSQL promises that the whole transaction may be run again.
 TRANSIENT_SQLSTATES = frozenset({"40001", "40P01"})
+# No connection, a lost one, none free in time, or PostgreSQL out of something: the same may succeed later.
+OUTAGES = (OperationalError, InterfaceError, PoolTimeout)
 
 
 class InvalidDatabaseUrl(Invalid):

@@ -16,12 +16,18 @@ from procrastinate.psycopg_connector import PsycopgConnector
 
 from assay.core.clock import utc_now
 from assay.core.config import Settings
-from assay.core.database import Database, WriteSession, connection_arguments, libpq_url
+from assay.core.database import OUTAGES, Database, WriteSession, connection_arguments, libpq_url
 from assay.jobs import repository
 from assay.jobs.lifecycle import TaskState
 from assay.shared.errors import AssayError
 
 log = structlog.get_logger()
+
+RESTART_SECONDS = 1.0
+# The net below the notifications.
+POLL_SECONDS = 5.0
+# What reaches the queue as a failure is one of the database; a task's own ends in its row.
+RETRY = procrastinate.RetryStrategy(max_attempts=60, wait=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +59,12 @@ async def running_worker(
     """A worker at work until the block ends; running tasks get the grace period to finish."""
     queue = _queue(settings, url)
 
-    @queue.task(name=repository.TASK_NAME, queue=repository.QUEUE)
+    @queue.task(name=repository.TASK_NAME, queue=repository.QUEUE, retry=RETRY)
     async def run_task(task_run_id: str) -> None:  # pyright: ignore[reportUnusedFunction]  # registered by the decorator
         await perform(database, uuid.UUID(task_run_id), handlers)
 
     async with queue.open_async():
-        worker = asyncio.create_task(_work(queue, settings), name="worker")
+        worker = asyncio.create_task(_work_forever(queue, settings), name="worker")
         rescuer = asyncio.create_task(_rescue_forever(queue, settings), name="rescuer")
         try:
             yield worker
@@ -94,6 +100,9 @@ async def perform(database: Database, identifier: uuid.UUID, handlers: Mapping[s
 async def _outcome(task: Task, kind: str, handlers: Mapping[str, Handler]) -> dict[str, Any]:
     try:
         result = await handlers[kind](task)
+    except OUTAGES:
+        # Nobody's fault and soon over: the queue tries again.
+        raise
     except AssayError as error:
         return {"state": TaskState.FAILED, "error": error.message}
     except Exception:
@@ -116,6 +125,20 @@ def _queue(settings: Settings, url: str) -> procrastinate.App:
     return procrastinate.App(connector=connector)
 
 
+async def _work_forever(queue: procrastinate.App, settings: Settings) -> None:
+    while True:
+        try:
+            await _work(queue, settings)
+            log.warning("worker_ended")
+        except Exception as error:  # noqa: BLE001 — whatever it was, a server without its worker is worse
+            log.warning("worker_failed", error=str(error).strip(), cause=str(error.__cause__).strip())
+        if (own := asyncio.current_task()) is not None and own.cancelling():
+            # It failed while it stopped.
+            return
+        # Lost its connection, or was silent for so long that another worker took it for dead.
+        await asyncio.sleep(RESTART_SECONDS)
+
+
 async def _work(queue: procrastinate.App, settings: Settings) -> None:
     await queue.run_worker_async(
         queues=[repository.QUEUE],
@@ -124,7 +147,7 @@ async def _work(queue: procrastinate.App, settings: Settings) -> None:
         update_heartbeat_interval=settings.worker_heartbeat_seconds,
         stalled_worker_timeout=settings.worker_stalled_seconds,
         shutdown_graceful_timeout=settings.shutdown_grace_seconds,
-        fetch_job_polling_interval=5.0,
+        fetch_job_polling_interval=POLL_SECONDS,
         delete_jobs=DeleteJobCondition.SUCCESSFUL,
     )
 
