@@ -4,7 +4,7 @@ import httpx2
 import pytest
 
 from assay.core.config import Settings
-from assay.core.database import Database
+from assay.core.database import Database, open_database
 from assay.main import build_app
 from conftest import borrowed, serving
 
@@ -80,3 +80,13 @@ async def test_every_answer_carries_the_security_headers(client: httpx2.AsyncCli
 
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert "default-src 'self'" in answer.headers["content-security-policy"]
+
+
+async def test_an_outage_of_the_database_asks_for_patience(settings: Settings) -> None:
+    away = open_database(settings, "postgresql://assay@127.0.0.1:1/assay")
+    async with serving(build_app(settings, lambda: borrowed(away))) as client:
+        answer = await client.get("/api/v1/projects")
+
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"] == "1"
+    assert answer.json()["code"] == "database_unavailable"

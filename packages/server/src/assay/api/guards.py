@@ -5,10 +5,12 @@ from http import HTTPStatus
 
 import structlog
 from starlette.datastructures import Headers
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from assay.api.problems import problem
 from assay.core.config import Settings, is_loopback
+from assay.core.database import OUTAGES
 from assay.core.sub_path import route_path
 
 log = structlog.get_logger()
@@ -68,17 +70,35 @@ class UnexpectedErrors:
 
         try:
             await self._app(scope, receive, observed)
-        except Exception:
+        except Exception as error:
             # The last edge: the log has the details, the sender the correlation id.
-            log.exception("unexpected_error")
+            answer = _answer(error)
             if started or scope["type"] != "http":
                 raise
-            answer = problem(
-                HTTPStatus.INTERNAL_SERVER_ERROR,
-                code="internal_error",
-                detail="an error inside Assay; its log has the details under the correlation id",
-            )
             await answer(scope, receive, send)
+
+
+def _answer(error: Exception) -> Response:
+    if isinstance(error, OUTAGES):
+        return _outage(error)
+    log.error("unexpected_error", exc_info=error)
+    return problem(
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        code="internal_error",
+        detail="an error inside Assay; its log has the details under the correlation id",
+    )
+
+
+def _outage(error: Exception) -> Response:
+    # The driver's words alone: the statement's parameters may hold what nobody should read in a log.
+    log.error("database_unavailable", error=str(getattr(error, "orig", error)).strip())
+    answer = problem(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        code="database_unavailable",
+        detail="the database does not answer or is overloaded; nothing was changed, try again",
+    )
+    answer.headers["Retry-After"] = "1"
+    return answer
 
 
 def is_foreign(method: str, path: str, headers: Mapping[str, str]) -> bool:
