@@ -170,3 +170,16 @@ async def test_a_task_of_another_experiment_is_not_found(client: httpx2.AsyncCli
     answer = await client.get(f"/api/v1/projects/default/experiments/e/results/{task['id']}")
 
     assert answer.status_code == 404
+
+
+async def test_an_event_name_may_hold_any_character(
+    committing: httpx2.AsyncClient, settings: Settings, committing_database: Database, database_url: str
+) -> None:
+    name = 'a\x1fb,"{c}'
+    async with a_project(committing, "names") as root:
+        await define(committing, root, {"odd": {"kind": "mean", "event": name}})
+        events = [exposure(unit, "ab"[int(unit) % 2]) for unit in "1234"]
+        await committing.post("/api/v1/events?project=names", json=[*events, order("1", 6) | {"name": name}])
+        document = await results(committing, root, settings, committing_database, database_url)
+
+    assert means(document, "odd") == [0.0, 3.0]

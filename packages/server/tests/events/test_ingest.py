@@ -1,7 +1,8 @@
 """What becomes of each item of a batch, decided without I/O."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -86,3 +87,21 @@ def test_nul_is_rejected_before_it_reaches_the_database() -> None:
 
     assert isinstance(item, Rejection)
     assert "NUL" in item.reason
+
+
+def test_a_moment_before_the_first_year_of_utc_is_rejected() -> None:
+    early = datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14)))
+
+    (item,) = sort([an_event(at=early)], now=NOW, max_ahead=HOUR).items
+
+    assert isinstance(item, Rejection)
+    assert "before year 1" in item.reason
+
+
+@pytest.mark.parametrize(("text", "is_stored"), [("\x00", False), ("\\\x00", False), ("\\u0000", True)])
+def test_the_character_nul_is_told_from_its_description(text: str, is_stored: bool) -> None:
+    event = MetricEvent(name="order", unit="u", at=NOW, properties={"path": text})
+
+    (item,) = sort([event], now=NOW, max_ahead=HOUR).items
+
+    assert isinstance(item, Row) is is_stored

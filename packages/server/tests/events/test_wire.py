@@ -81,3 +81,20 @@ def test_a_batch_has_an_upper_bound() -> None:
 
     with pytest.raises(BatchTooLong, match="10,001 events"):
         read_batch(body)
+
+
+@pytest.mark.parametrize("depth", [2_000, 100_000])
+def test_nesting_without_end_is_refused(depth: int) -> None:
+    with pytest.raises(UnreadableBatch, match="not a JSON array"):
+        read_batch(b"[" * depth + b"]" * depth)
+
+
+@pytest.mark.parametrize("text", ['"\\ud800"', '{"a":"\\udc00"}', '{"a":NaN}', "-Infinity"])
+def test_what_other_writers_of_json_let_through_spoils_one_item_only(text: str) -> None:
+    bad = f'{{"kind":"event","name":"order","unit":{text},"at":"{AT}"}}'
+
+    events = read_batch(f"[{json.dumps(an_event(unit='é'))},{bad}]".encode())
+
+    assert [type(event) for event in events] == [MetricEvent, Malformed]
+    assert isinstance(events[0], MetricEvent)
+    assert events[0].unit == "é"

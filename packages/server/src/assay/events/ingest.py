@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,9 @@ from enum import StrEnum
 import msgspec
 
 from assay.events.wire import AnyEvent, Exposure, Malformed
+
+# In JSON, where an even number of backslashes before it would make it plain text.
+_ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 
 class Verdict(StrEnum):
@@ -87,7 +91,10 @@ def _judge(event: AnyEvent | Malformed, *, latest: datetime) -> Row | Rejection:
             f"at {event.at.isoformat()} lies in the future (accepted up to {latest.isoformat()}); "
             "set the sender's clock",
         )
-    row = _row(event)
+    try:
+        row = _row(event)
+    except OverflowError:
+        return Rejection(event.id, f"at {event.at.isoformat()} lies before year 1 in UTC")
     if reason := _unstorable(row):
         return Rejection(event.id, reason)
     return row
@@ -114,8 +121,8 @@ def _derived_id(event: AnyEvent) -> str:
 
 
 def _unstorable(row: Row) -> str | None:
-    texts = (row.event_id, row.name, row.unit, row.variant or "", row.properties or "")
-    if any("\x00" in text or "\\u0000" in text for text in texts):
+    texts = (row.event_id, row.name, row.unit, row.variant or "")
+    if any("\x00" in text for text in texts) or _ESCAPED_NUL.search(row.properties or ""):
         return "a text contains the character NUL, which cannot be stored"
     if row.value is not None and not math.isfinite(row.value):
         return f"value {row.value} is not a finite number"

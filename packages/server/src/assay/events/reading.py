@@ -1,5 +1,6 @@
 """Events as columns, straight from PostgreSQL into Arrow."""
 
+import json
 import uuid
 from collections.abc import Sequence
 
@@ -14,11 +15,9 @@ _SELECT = """
     WHERE environment_id = $1::uuid
       AND (
         (kind = 'exposure' AND name = $2)
-        OR (kind = 'event' AND name = ANY (string_to_array($3, chr(31))))
+        OR (kind = 'event' AND name = ANY (ARRAY(SELECT jsonb_array_elements_text($3::jsonb))))
       )
 """
-# ADBC binds scalars only; the unit separator cannot stand in a name that arrived as JSON text without escape.
-_SEPARATOR = "\x1f"
 
 
 def read_events(
@@ -27,5 +26,5 @@ def read_events(
     """Exposures of an experiment and the named metric events of its environment, in one snapshot."""
     with adbc.connect(libpq_url(url)) as connection, connection.cursor() as cursor:
         connection.adbc_connection.set_options(**{"adbc.connection.db_schema": schema})
-        cursor.execute(_SELECT, (str(environment_id), experiment, _SEPARATOR.join(names)))
+        cursor.execute(_SELECT, (str(environment_id), experiment, json.dumps(list(names))))
         return cursor.fetch_arrow_table()

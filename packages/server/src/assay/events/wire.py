@@ -1,8 +1,9 @@
 """Events as they travel: read strictly and fast, each on its own when the batch is not clean."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Sequence, Sized
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import msgspec
 
@@ -10,6 +11,8 @@ from assay.events.errors import BatchTooLong, UnreadableBatch
 
 MAX_EVENTS = 10_000
 MAX_PROPERTIES = 100
+# Not the syntax alone: nesting a thousand levels deep is an error of recursion.
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 Identifier = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 At = Annotated[datetime, msgspec.Meta(tz=True, description="When it happened, ISO 8601 with an offset.")]
@@ -62,14 +65,12 @@ def read_batch(body: bytes) -> Sequence[AnyEvent | Malformed]:
         BatchTooLong: It has more than 10,000 items.
     """
     try:
-        events: Sequence[AnyEvent | Malformed] = _batch.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        events = [_read_one(item) for item in _split(body)]
-    if len(events) > MAX_EVENTS:
-        raise BatchTooLong(
-            f"the batch has {len(events):,} events; send at most {MAX_EVENTS:,} in one request",
-            value=len(events),
-        )
+        events = _batch.decode(body)
+    except UNREADABLE:
+        items = _split(body)
+        _require_short(items)
+        return [_read_one(item) for item in items]
+    _require_short(events)
     return events
 
 
@@ -81,23 +82,42 @@ def json_schema() -> tuple[dict[str, Any], dict[str, Any]]:
     return {"type": "array", "maxItems": MAX_EVENTS, "items": {"anyOf": [*kinds, others]}}, definitions
 
 
-def _split(body: bytes) -> list[msgspec.Raw]:
+def _require_short(batch: Sized) -> None:
+    if len(batch) > MAX_EVENTS:
+        raise BatchTooLong(
+            f"the batch has {len(batch):,} events; send at most {MAX_EVENTS:,} in one request",
+            value=len(batch),
+        )
+
+
+def _split(body: bytes) -> Sequence[msgspec.Raw | bytes]:
     try:
         return _items.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
+        return _split_with_care(body, error)
+
+
+def _split_with_care(body: bytes, error: Exception) -> list[bytes]:
+    # Half of a surrogate pair, or the NaN that some writers make, must not take the whole batch with it.
+    try:
+        items = json.loads(body)
+    except (ValueError, RecursionError):
+        items = None
+    if not isinstance(items, list):
         raise UnreadableBatch(f"the body is not a JSON array of events: {error}") from error
+    return [json.dumps(item).encode() for item in cast("list[object]", items)]
 
 
-def _read_one(item: msgspec.Raw) -> AnyEvent | Malformed:
+def _read_one(item: msgspec.Raw | bytes) -> AnyEvent | Malformed:
     try:
         return _one.decode(item)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         return Malformed(reason=str(error), id=_identifier_of(item))
 
 
-def _identifier_of(item: msgspec.Raw) -> str | None:
+def _identifier_of(item: msgspec.Raw | bytes) -> str | None:
     try:
         identifier = _loose.decode(item).get("id")
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return None
     return identifier if isinstance(identifier, str) else None
