@@ -1,7 +1,16 @@
 """Projects and environments over HTTP."""
 
+import asyncio
+
+import anyio.to_thread
 import httpx2
 import pytest
+
+from assay import migrations
+from assay.core.config import Settings
+from assay.core.database import open_database
+from assay.projects import service as projects
+from support_postgres import fresh_database
 
 pytestmark = pytest.mark.anyio
 
@@ -95,3 +104,21 @@ async def test_an_environment_is_found_by_its_key(client: httpx2.AsyncClient) ->
     assert made.status_code == 201
     assert (await client.get(made.headers["location"])).json()["revision"] == 0
     assert (await client.get("/api/v1/projects/default/environments/none")).status_code == 404
+
+
+async def test_servers_that_start_together_agree_on_the_first_project(
+    settings: Settings, server_url: str
+) -> None:
+    url = fresh_database(server_url, "assay_start_together")
+    await anyio.to_thread.run_sync(lambda: migrations.upgrade(url, schema=settings.database_schema))
+    database = open_database(settings, url)
+
+    async with database.writing() as first:
+        await projects.ensure_default(first)
+        second = asyncio.create_task(database.write(projects.ensure_default))
+        await asyncio.sleep(0.2)
+    await second
+
+    async with database.reading() as tx:
+        assert (await projects.get_environment(tx, "default", "production")).key == "production"
+    await database.close()

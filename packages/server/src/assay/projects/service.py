@@ -23,17 +23,16 @@ async def create(tx: WriteSession, new: ProjectCreate) -> Project:
     Raises:
         KeyTaken: Another project has the key.
     """
-    project = await repository.insert_project(tx, key=new.key, name=new.name)
+    project = await _insert(tx, new)
     if project is None:
         raise KeyTaken(f"a project {new.key!r} exists already", value=new.key)
-    await repository.insert_environment(tx, project_id=project.id, key=DEFAULT_ENVIRONMENT, name="Production")
     return project
 
 
 async def ensure_default(tx: WriteSession) -> None:
     """Makes the project that events go to when they name none."""
-    if await repository.project_by_key(tx, DEFAULT_PROJECT) is None:
-        await create(tx, ProjectCreate(key=DEFAULT_PROJECT, name="Default"))
+    # Not asked first: several servers may start on a new database at the same moment.
+    await _insert(tx, ProjectCreate(key=DEFAULT_PROJECT, name="Default"))
 
 
 async def get(tx: ReadSession, key: str) -> Project:
@@ -140,3 +139,12 @@ async def audit_entries(
     """
     project = await get(tx, project_key)
     return await audit.listing(tx, project.id, subject=subject, cursor=cursor, limit=limit)
+
+
+async def _insert(tx: WriteSession, new: ProjectCreate) -> Project | None:
+    project = await repository.insert_project(tx, key=new.key, name=new.name)
+    if project is not None:
+        await repository.insert_environment(
+            tx, project_id=project.id, key=DEFAULT_ENVIRONMENT, name="Production"
+        )
+    return project
