@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 
 from assay import __version__
-from assay.cli import resources
+from assay.cli import flags, resources
 from assay.cli.console import Format, err
 from assay.shared.errors import AssayError
 
@@ -21,6 +21,7 @@ app = typer.Typer(
 )
 
 app.add_typer(resources.project, name="project")
+app.add_typer(flags.app, name="flag")
 app.add_typer(resources.metric, name="metric")
 app.add_typer(resources.experiment, name="experiment")
 app.add_typer(resources.events, name="events")

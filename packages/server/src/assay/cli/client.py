@@ -46,12 +46,17 @@ class Client:
         parameters = {name: value for name, value in query.items() if value is not None}
         return await self._request("GET", path, params=parameters)
 
-    async def post(self, path: str, body: object = None, **query: str) -> Any:  # noqa: ANN401 — JSON
+    async def post(self, path: str, body: object = None, *, if_match: str | None = None, **query: str) -> Any:  # noqa: ANN401 — JSON
         """Creates a resource or begins work."""
-        content = None if body is None else msgspec.json.encode(body)
-        return await self._request(
-            "POST", path, content=content, params=query, headers={"Content-Type": "application/json"}
-        )
+        return await self._send("POST", path, body, if_match=if_match, params=query)
+
+    async def put(self, path: str, body: object, *, if_match: str) -> Any:  # noqa: ANN401 — JSON
+        """Replaces a resource that is still what the caller has read."""
+        return await self._send("PUT", path, body, if_match=if_match)
+
+    async def patch(self, path: str, body: object, *, if_match: str) -> Any:  # noqa: ANN401 — JSON
+        """Changes parts of a resource that is still what the caller has read."""
+        return await self._send("PATCH", path, body, if_match=if_match)
 
     async def send(
         self,
@@ -101,6 +106,19 @@ class Client:
                     raise
                 await asyncio.sleep(pause)
         raise ServerUnreachable("the server kept refusing the batch")
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        body: object,
+        *,
+        if_match: str | None,
+        params: Mapping[str, str] | None = None,
+    ) -> Any:  # noqa: ANN401 — JSON
+        content = None if body is None else msgspec.json.encode(body)
+        headers = {"Content-Type": "application/json"} | ({"If-Match": if_match} if if_match else {})
+        return await self._request(method, path, content=content, headers=headers, params=params)
 
     async def _request(self, method: str, path: str, **options: Any) -> Any:  # noqa: ANN401 — passed on
         try:

@@ -39,7 +39,7 @@ def create(path: str, body: Mapping[str, Any], *, url: str) -> None:
 
 def create_from_file(path: str, file: Path, *, url: str) -> None:
     """Creates a resource whose body stands in a JSON file."""
-    create(path, _json_object(file), url=url)
+    create(path, json_object(file), url=url)
 
 
 def show_results(project: str, experiment: str, *, latest: bool, url: str, output: Format) -> None:
@@ -129,7 +129,12 @@ def _lines(file: Path) -> Iterator[dict[str, Any]]:
                 raise UnreadableFile(f"line {number} of {file.name!r} is not JSON: {error}") from error
 
 
-def _json_object(file: Path) -> dict[str, Any]:
+def json_object(file: Path) -> dict[str, Any]:
+    """The object that a JSON file holds.
+
+    Raises:
+        UnreadableFile: It holds something else.
+    """
     try:
         body: Any = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
