@@ -126,6 +126,7 @@ def pair_difference(
         method: Name kept in the result.
     Raises:
         ValueError: `level` outside (0, 1).
+    Source: Welch (1947), Biometrika 34:28-35, with the covariance of the two means.
     """
     return difference(
         pair.control,

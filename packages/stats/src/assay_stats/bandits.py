@@ -39,6 +39,9 @@ def thompson(
         posterior: Arms along the last axis.
         floor: Least share of an arm, so that every arm keeps being measured; at most 1 / n_arms.
         direction: Which end is best.
+    Raises:
+        ValueError: `floor` is negative or above 1 / n_arms.
+    Source: Thompson (1933), Biometrika 25:285-294.
     """
     ranking = best_of(posterior, direction=direction)
     return Allocation(
@@ -67,6 +70,9 @@ def top_two(
         leader_share: Probability to play the first drawn arm, in (0, 1).
         floor: Least share of an arm; at most 1 / n_arms.
         direction: Which end is best.
+    Raises:
+        ValueError: `leader_share` lies outside (0, 1), or `floor` is negative or above 1 / n_arms.
+    Source: Russo (2020), Operations Research 68. Checked against draws.
     """
     checked_level(leader_share, name="leader_share")
     ranking = best_of(posterior, direction=direction)
@@ -106,6 +112,8 @@ def batched_difference(
         level: Coverage.
         alternative: Side that counts as evidence.
         null: The value tested against.
+    Raises:
+        ValueError: `level` lies outside (0, 1).
     Source: Zhang, Janson and Murphy (2020), Inference for batched bandits, NeurIPS 33.
     """
     d, se, origin, coverage = (

@@ -154,6 +154,10 @@ def bayesian_normal(posterior: NormalPosterior, *, level: ArrayLike = 0.95) -> B
     Args:
         posterior: Of treatment minus control: `normal_posterior(difference, standard_error, prior=...)`.
         level: Posterior probability inside the interval.
+    Raises:
+        ValueError: `level` lies outside (0, 1).
+    Source: Conjugate normal theory; the unit normal loss of Raiffa and Schlaifer (1961), Applied
+        Statistical Decision Theory. Checked against quadrature of two normal arms.
     """
     coverage = checked_level(level)
     codes = posterior.defects
@@ -185,6 +189,8 @@ def bayesian_difference(
         control: Posterior of the control arm, any shape.
         treatment: Posterior of the treatment arm, same family and shape.
         level: Posterior probability inside the interval.
+    Raises:
+        ValueError: `level` lies outside (0, 1).
     Source: E max(B - A, 0) is the integral of P(A < x) * P(B > x), which has no cancelling digits; checked
         against the closed sums of Evan Miller (2015) and size-biased identities of Stucchio (2015).
     """
@@ -214,6 +220,8 @@ def best_of(posterior: Posterior, *, direction: Direction = Direction.HIGHER_IS_
     Args:
         posterior: Arms along the last axis, `(..., n_arms)`; `stacked` joins single posteriors.
         direction: Which end is best. This is the one place where direction acts.
+    Source: One density times the distribution functions of the others, integrated by Gauss and Legendre's
+        rule. Checked against closed sums of Miller (2015) and the incomplete beta function.
     """
     codes = posterior.defects
     arm_codes = np.max(np.broadcast_to(codes, np.shape(posterior.centre)), axis=-1)
@@ -242,7 +250,13 @@ def best_of(posterior: Posterior, *, direction: Direction = Direction.HIGHER_IS_
 
 
 def stacked(*posteriors: PosteriorT) -> PosteriorT:
-    """Posteriors of one family side by side along a new last axis."""
+    """Posteriors of one family side by side along a new last axis.
+
+    Args:
+        posteriors: Of one family, shapes that broadcast.
+    Returns:
+        One posterior, `(..., n_arms)`.
+    """
     first = posteriors[0]
     names = [field.name for field in fields(first)]
     columns = [
@@ -265,6 +279,10 @@ def peeking_error_rates(
         standard_errors: `(n_looks,)` of the estimate at each look, falling.
         prior: Of the effect, frozen before the start.
         effect: True effects, any shape; 0 gives the false positive rate.
+    Raises:
+        ValueError: A standard error is not positive and finite, or they do not fall.
+    Source: The recursion of Armitage, McPherson and Rowe (1969), JRSS A 132:235-244. Checked against the
+        multivariate normal integral of scipy 1.17.1.
     """
     se = np.atleast_1d(as_floats(standard_errors))
     checked_positive(se, name="standard_errors")

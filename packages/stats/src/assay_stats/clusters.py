@@ -107,6 +107,9 @@ def design_effect(clusters: ClusterTotals, variance: ArrayLike) -> Floats:
     Args:
         clusters: Of any shape.
         variance: Sample variance of the metric over units.
+    Returns:
+        A ratio, 1 for independent units; shape of the clusters.
+    Source: Kish (1965), Survey Sampling, with the CR2 variance of `cluster_mean`.
     """
     with np.errstate(all="ignore"):
         _, error, units = _bias_reduced(clusters)

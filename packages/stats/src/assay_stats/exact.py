@@ -76,7 +76,15 @@ def exact_proportions(
 
 
 def smallest_expected_count(control: Counts, treatment: Counts) -> Floats:
-    """The smallest of the four counts that equal shares would give; below 5, asymptotics are doubtful."""
+    """The smallest of the four counts that equal shares would give; below 5, asymptotics are doubtful.
+
+    Args:
+        control: Counts of any shape.
+        treatment: The same of the other arm.
+    Returns:
+        Expected units in the rarest of the four cells.
+    Source: The rule of Cochran (1954), Biometrics 10:417-451. Checked against R 4.2.2 `chisq.test`.
+    """
     with np.errstate(all="ignore"):
         pooled = (control.successes + treatment.successes) / (control.n + treatment.n)
         return np.minimum(control.n, treatment.n) * np.minimum(pooled, 1 - pooled)

@@ -53,6 +53,7 @@ def t_inference(
         alternative: The side that counts as evidence.
     Raises:
         ValueError: `level` outside (0, 1).
+    Source: Student's t distribution. Checked against R 4.2.2 `t.test` and `pt`.
     """
     return _inferred(
         value,

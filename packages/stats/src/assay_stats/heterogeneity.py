@@ -119,6 +119,8 @@ def interaction(
         Effect of the first experiment under the second's treatment, less the one under the second's control.
     Raises:
         ValueError: `cells` does not end in (2, 2), or `level` outside (0, 1).
+    Source: A contrast of four independent means with Welch's (1947) degrees of freedom, Biometrika
+        34:28-35.
     """
     if cells.shape[-2:] != (2, 2):
         raise ValueError(f"cells must have shape (..., 2, 2); got {cells.shape}")
@@ -163,6 +165,8 @@ def novelty_trend(
         Change of the effect per unit of time; a fading novelty has the sign opposite to the effect.
     Raises:
         ValueError: Not one time per column, all times equal, or `level` outside (0, 1).
+    Source: Summary measures: Matthews, Altman, Campbell and Royston (1990), BMJ 300:230-235; then Welch
+        (1947).
     """
     weights = _slope_weights(times, control.k)
     slopes = [mean_of(arm.linear(weights[None, :]).column(0)) for arm in (control, treatment)]
@@ -187,6 +191,8 @@ def effect_trend(
         alternative: The side that counts as evidence.
     Raises:
         ValueError: Not one time per cohort, all times equal, or `level` outside (0, 1).
+    Source: Weighted least squares with known variances: Higgins and Thompson (2004), Statistics in
+        Medicine 23:1663-1682.
     """
     d, v = np.broadcast_arrays(as_floats(effects), as_floats(squared_errors))
     moments = _checked_times(times, d.shape[-1])

@@ -29,8 +29,11 @@ def bonferroni(p_values: ArrayLike) -> Floats:
 
     Args:
         p_values: `(..., m)`.
+    Returns:
+        Adjusted p-values, `(..., m)`, at most 1; NaN where the input is NaN.
     Raises:
         ValueError: A p-value lies outside [0, 1].
+    Source: Dunn (1961), JASA 56:52-64. Checked against R 4.2.2 `p.adjust`.
     """
     p = _checked(p_values)
     return np.minimum(p * _tested(p), 1.0)
@@ -41,6 +44,8 @@ def holm(p_values: ArrayLike) -> Floats:
 
     Args:
         p_values: `(..., m)`.
+    Returns:
+        Adjusted p-values, `(..., m)`, at most 1; NaN where the input is NaN.
     Raises:
         ValueError: A p-value lies outside [0, 1].
     Source: Holm (1979), Scandinavian Journal of Statistics 6:65-70. Checked against statsmodels 0.15.
@@ -54,6 +59,8 @@ def hochberg(p_values: ArrayLike) -> Floats:
 
     Args:
         p_values: `(..., m)`.
+    Returns:
+        Adjusted p-values, `(..., m)`, at most 1; NaN where the input is NaN.
     Raises:
         ValueError: A p-value lies outside [0, 1].
     Source: Hochberg (1988), Biometrika 75:800-802. Checked against statsmodels 0.15.
@@ -67,6 +74,8 @@ def hommel(p_values: ArrayLike) -> Floats:
 
     Args:
         p_values: `(..., m)`.
+    Returns:
+        Adjusted p-values, `(..., m)`, at most 1; NaN where the input is NaN.
     Raises:
         ValueError: A p-value lies outside [0, 1].
     Source: Hommel (1988), Biometrika 75:383-386; algorithm of Wright (1992), Biometrics 48:1005-1013. Checked
@@ -85,6 +94,8 @@ def benjamini_hochberg(p_values: ArrayLike) -> Floats:
 
     Args:
         p_values: `(..., m)`.
+    Returns:
+        Adjusted p-values, `(..., m)`, at most 1; NaN where the input is NaN.
     Raises:
         ValueError: A p-value lies outside [0, 1].
     Source: Benjamini & Hochberg (1995), JRSS B 57:289-300. Checked against
@@ -99,6 +110,8 @@ def benjamini_yekutieli(p_values: ArrayLike) -> Floats:
 
     Args:
         p_values: `(..., m)`.
+    Returns:
+        Adjusted p-values, `(..., m)`, at most 1; NaN where the input is NaN.
     Raises:
         ValueError: A p-value lies outside [0, 1].
     Source: Benjamini & Yekutieli (2001), Annals of Statistics 29:1165-1188. Checked against

@@ -302,6 +302,7 @@ def normal_posterior(
         value: Estimate, any shape.
         standard_error: Its standard error.
         prior: Frozen before the start.
+    Source: Gelman et al. (2013), Bayesian Data Analysis, chapter 2.
     """
     estimate, se = as_floats(value), as_floats(standard_error)
     with np.errstate(all="ignore"):
@@ -318,6 +319,7 @@ def beta_posterior(successes: ArrayLike, n: ArrayLike, *, prior: BetaPrior = _UN
         successes: Counts, any shape.
         n: Trials.
         prior: Frozen before the start.
+    Source: Gelman et al. (2013), Bayesian Data Analysis, chapter 2.
     """
     k, trials = as_floats(successes), as_floats(n)
     possible = np.where((k >= 0) & (k <= trials), 0.0, np.nan)
@@ -333,6 +335,7 @@ def gamma_posterior(
         events: Counts, any shape.
         exposure: Units of exposure (users, days).
         prior: Frozen before the start.
+    Source: Gelman et al. (2013), Bayesian Data Analysis, chapter 2.
     """
     count, units = as_floats(events), as_floats(exposure)
     possible = np.where((count >= 0) & (units >= 0), 0.0, np.nan)

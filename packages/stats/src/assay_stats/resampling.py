@@ -34,8 +34,11 @@ def pooled_cap(arms: Sequence[ArrayLike], quantile: float, *, basis: CapBasis) -
         arms: `(n_units,)` values of every arm, missing values excluded.
         quantile: For example 0.999, in (0, 1).
         basis: Whether units without activity count.
+    Returns:
+        The cap, in the metric's unit.
     Raises:
         ValueError: A value is missing, nothing is left, or `quantile` outside (0, 1).
+    Source: Hyndman and Fan (1996), The American Statistician 50:361-365, definition 7.
     """
     share = float(checked_level(quantile, name="quantile"))
     units = np.concatenate([complete_values(arm, name="an arm") for arm in arms])
@@ -58,12 +61,20 @@ def winsorised(values: ArrayLike, *, upper: float = np.inf, lower: float = -np.i
         values: Of any shape.
         upper: Largest value kept, from `pooled_cap`.
         lower: Smallest value kept.
+    Returns:
+        The values in their shape, none beyond a cap.
     """
     return np.clip(np.asarray(values, dtype=np.float64), lower, upper)
 
 
 def mean_statistic(resamples: Floats) -> Floats:
-    """The mean of each resample of single values."""
+    """The mean of each resample of single values.
+
+    Args:
+        resamples: `(n_resamples, n_units)` single values.
+    Returns:
+        `(n_resamples,)`.
+    """
     return resamples.mean(axis=1)
 
 

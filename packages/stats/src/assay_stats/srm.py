@@ -156,6 +156,7 @@ def sample_ratio_by_segment(
         exact: As in `sample_ratio`.
     Raises:
         ValueError: as `sample_ratio`.
+    Source: `sample_ratio` per segment; Holm (1979), Scandinavian Journal of Statistics 6:65-70.
     """
     plain = sample_ratio(counts, weights, exact=exact)
     return SegmentSampleRatio(

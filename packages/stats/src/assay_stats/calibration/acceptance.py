@@ -45,6 +45,10 @@ def acceptance(kind: Kind, *, target: float, slack: float, trials: int, false_al
         slack: What a finite sample is allowed to deviate, 0 or more.
         trials: Independent trials, at least 1.
         false_alarm: For this claim alone, in (0, 1).
+    Raises:
+        ValueError: `target` lies outside (0, 1), or there is no trial.
+    Source: The exact binomial tails of Clopper and Pearson (1934), Biometrika 26:404-413. Checked against
+        `binom` of scipy 1.17.1.
     """
     checked_level(target, name="target")
     if trials < 1:

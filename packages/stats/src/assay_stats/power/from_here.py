@@ -31,6 +31,8 @@ def conditional_power(
         null: The value tested against.
     Returns:
         `standard_error` is the one expected at the end.
+    Raises:
+        ValueError: `fraction` lies outside (0, 1), or no look is left after it.
     Source: Jennison and Turnbull (2000), chapter 10.
     """
     checked_level(fraction, name="fraction")
@@ -70,6 +72,10 @@ def detectable_from_here(
         n_end: Units of both arms at the end.
         power: Asked for.
         procedure: How the experiment is read.
+    Raises:
+        ValueError: `power` lies outside (0, 1).
+    Source: The error shrinks with the root of the units; the effect is the drift at which the procedure
+        has its power (Jennison and Turnbull 2000, section 2.3).
     """
     se, now, end = as_floats(standard_error), as_floats(n_now), as_floats(n_end)
     codes = first_reason(

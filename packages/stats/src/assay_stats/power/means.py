@@ -68,6 +68,9 @@ def mean_sample_size(
         procedure: How the experiment is read.
     Returns:
         `Reason.NOT_REACHABLE` where no number of units suffices, as for an effect of 0.
+    Raises:
+        ValueError: `power` lies outside (0, 1), or `treatment_per_control` is not positive.
+    Source: `mean_power`, solved for the units. Checked against statsmodels 0.15.0.
     """
     distance = as_floats(effect) - as_floats(null)
     v0, v1 = as_floats(variance_control), as_floats(variance_treatment)
@@ -91,7 +94,20 @@ def mean_detectable_effect(
     null: ArrayLike = 0.0,
     procedure: Procedure = FIXED,
 ) -> DetectableEffect:
-    """The smallest effect that is found with a given power; see `mean_power`."""
+    """The smallest effect that is found with a given power; see `mean_power`.
+
+    Args:
+        n_control: Units at the end.
+        n_treatment: Units at the end.
+        variance_control: Per unit, any shape.
+        variance_treatment: Per unit.
+        power: Asked for, in (0, 1).
+        null: The value tested against.
+        procedure: How the experiment is read.
+    Raises:
+        ValueError: `power` lies outside (0, 1).
+    Source: `mean_power`, solved for the effect. Checked against statsmodels 0.15.0.
+    """
     n0, n1, v0, v1 = (
         as_floats(part) for part in (n_control, n_treatment, variance_control, variance_treatment)
     )
@@ -123,6 +139,7 @@ def lift_detectable_effect(
         variance_treatment: Per unit.
         power: Asked for.
         procedure: How the experiment is read.
+    Source: `mean_detectable_effect` over the baseline.
     """
     baseline = np.abs(as_floats(mean_control))
     absolute = mean_detectable_effect(

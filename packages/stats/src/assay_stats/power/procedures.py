@@ -113,6 +113,13 @@ FIXED = FixedTest()
 def inflation_factor(procedure: Procedure, *, power: float = 0.8) -> float:
     """How many times the units of a fixed test a sequential procedure needs at most, for the same power.
 
+    Args:
+        procedure: How the experiment is read.
+        power: That of both, in (0, 1).
+    Returns:
+        Maximum units of the procedure over those of a fixed test.
+    Raises:
+        ValueError: `power` lies outside (0, 1).
     Source: the drift at which the exit probabilities sum to the power, squared, over that of the fixed test
         (Jennison and Turnbull 2000, section 2.3). Checked against rpact 3.3.4.
     """

@@ -29,6 +29,8 @@ def proportion_power(
         n_control: Units at the end.
         n_treatment: Units at the end.
         procedure: How the experiment is read; sequential ones are taken at the variance under the effect.
+    Raises:
+        ValueError: A proportion lies outside (0, 1).
     Source: Fleiss, Levin and Paik (2003), chapter 4, without continuity correction. Checked against
         statsmodels.
     """
@@ -48,7 +50,19 @@ def proportion_sample_size(
     treatment_per_control: ArrayLike = 1.0,
     procedure: Procedure = FIXED,
 ) -> SampleSize:
-    """Units needed to tell two proportions apart; see `proportion_power`."""
+    """Units needed to tell two proportions apart; see `proportion_power`.
+
+    Args:
+        control: True proportion of control, in (0, 1), any shape.
+        treatment: True proportion of treatment.
+        power: Asked for, in (0, 1).
+        treatment_per_control: Allocation ratio.
+        procedure: How the experiment is read.
+    Raises:
+        ValueError: A proportion or `power` lies outside (0, 1), or `treatment_per_control` is not positive.
+    Source: Fleiss, Levin and Paik (2003), chapter 4, as `proportion_power`. Checked against statsmodels
+        0.15.0.
+    """
     p0, p1 = checked_level(control, name="control"), checked_level(treatment, name="treatment")
     ratio = checked_positive(treatment_per_control, name="treatment_per_control")
 
@@ -68,7 +82,18 @@ def proportion_detectable_effect(
     power: ArrayLike = 0.8,
     procedure: Procedure = FIXED,
 ) -> DetectableEffect:
-    """The smallest difference of proportions that is found, upwards unless the alternative is LESS."""
+    """The smallest difference of proportions that is found, upwards unless the alternative is LESS.
+
+    Args:
+        control: True proportion of control, in (0, 1), any shape.
+        n_control: Units at the end.
+        n_treatment: Units at the end.
+        power: Asked for, in (0, 1).
+        procedure: How the experiment is read.
+    Raises:
+        ValueError: `control` or `power` lies outside (0, 1).
+    Source: Fleiss, Levin and Paik (2003), chapter 4, as `proportion_power`.
+    """
     p0, n0, n1 = checked_level(control, name="control"), as_floats(n_control), as_floats(n_treatment)
     target = checked_level(power, name="power")
     shape = np.broadcast_shapes(p0.shape, n0.shape, n1.shape, target.shape)
@@ -99,6 +124,10 @@ def sample_ratio_power(
         planned: `(n_arms,)` planned shares, positive.
         actual: `(n_arms,)` shares that the broken assignment really gives.
         level: 1 minus the error rate.
+    Raises:
+        ValueError: `n` is not positive, or `level` outside (0, 1).
+    Source: The noncentral chi-square distribution: Cohen (1988), Statistical Power Analysis, chapter 7.
+        Its power is measured by the calibration suite.
     """
     units = checked_positive(n, name="n")
     expected, found = (as_floats(shares) / np.sum(as_floats(shares)) for shares in (planned, actual))

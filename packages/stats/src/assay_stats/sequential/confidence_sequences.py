@@ -19,6 +19,10 @@ def tuned_rho_squared(
         tuned_for: Units in both arms together at which it should be narrowest, any shape.
         level: Coverage of the sequence.
         alternative: One-sided sequences are tuned as two-sided ones at twice the error rate.
+    Returns:
+        Variance of the mixture per unit, shape of the input.
+    Raises:
+        ValueError: `tuned_for` is not positive, `level` outside (0, 1), or one-sided and at most 0.5.
     Source: Waudby-Smith et al. (2024), Annals of Statistics 52:2613-2640, with the lower branch of Lambert's
         W.
     """
@@ -33,6 +37,14 @@ def approximate_rho_squared(
     """`tuned_rho_squared` without Lambert's W, as Eppo and GrowthBook tune it; the boundary differs by about
     1 %.
 
+    Args:
+        tuned_for: Units in both arms together at which the interval should be narrow, any shape.
+        level: Coverage of the sequence.
+        alternative: As in `tuned_rho_squared`.
+    Returns:
+        Variance of the mixture per unit, shape of the input.
+    Raises:
+        ValueError: `tuned_for` is not positive, `level` outside (0, 1), or one-sided and at most 0.5.
     Source: Waudby-Smith et al. (2024), equation 161 of arXiv:2103.06476v7.
     """
     alpha = _tuning_alpha(level, alternative)
@@ -63,6 +75,8 @@ def asymptotic_confidence_sequence(
         null: The value tested against.
     Returns:
         The look alone; `running` joins several looks.
+    Raises:
+        ValueError: `rho_squared` is not positive and finite, or `level` outside (0, 1).
     Source: Waudby-Smith et al. (2024); the same boundary as Howard et al. (2021), equation 14, with v = n and
         rho = 1 / rho_squared.
     """

@@ -63,6 +63,8 @@ def bernoulli_sequence(
         alternative: One-sided tests mix over the proportions beyond the null only, and so also hold for every
             proportion on its other side.
         mixture: Frozen before the start.
+    Raises:
+        ValueError: `null` or `level` lies outside (0, 1).
     Source: Robbins (1970); Howard et al. (2021), section 3.
     """
     k, trials, origin, coverage = as_floats(successes), as_floats(n), as_floats(null), checked_level(level)
@@ -114,6 +116,10 @@ def bernoulli_difference_sequence(
         treatment_n: Trials so far.
         level: Coverage over all looks together.
         mixture: Of both arms, frozen before the start.
+    Raises:
+        ValueError: `level` lies outside (0, 1).
+    Source: Two sequences of Robbins (1970), Annals of Mathematical Statistics 41:1397-1409, joined by the
+        union bound.
     """
     coverage = checked_level(level)
     per_arm = 1 - (1 - coverage) / 2
@@ -142,6 +148,9 @@ def quantile_ranks(
         level: Coverage over all looks together.
     Returns:
         1-based ranks of the lower and the upper end; 0 and n + 1 where there is none yet.
+    Raises:
+        ValueError: `probability` or `level` lies outside (0, 1), or `tuned_for` is not positive.
+    Source: Howard and Ramdas (2022), Bernoulli 28:1704-1728.
     """
     trials, p = as_floats(n), checked_level(probability, name="probability")
     side = 1 - (1 - checked_level(level)) / 2
@@ -173,6 +182,10 @@ def quantile_sequence(
         probability: The quantile, any shape.
         tuned_for: Number of values at which the interval should be narrowest, frozen before the start.
         level: Coverage over all looks together.
+    Raises:
+        ValueError: `values` is no vector, `probability` or `level` lies outside (0, 1), or `tuned_for` is
+            not positive.
+    Source: Howard and Ramdas (2022), Bernoulli 28:1704-1728.
     """
     ordered = np.sort(as_floats(values))
     if ordered.ndim != 1:
@@ -214,6 +227,10 @@ def quantile_difference_sequence(
         probability: The quantile, any shape.
         tuned_for: Values per arm at which the interval should be narrowest, frozen before the start.
         level: Coverage over all looks together.
+    Raises:
+        ValueError: An arm is no vector, `probability` or `level` lies outside (0, 1), or `tuned_for` is not
+            positive.
+    Source: Howard and Ramdas (2022), Bernoulli 28:1704-1728, per arm, joined by the union bound.
     """
     coverage = checked_level(level)
     per_arm = 1 - (1 - coverage) / 2

@@ -174,6 +174,8 @@ def repeated_estimate(
         fractions: `(n_looks,)` of all looks so far, as in `boundary`.
         is_final: As in `boundary`.
         null: The value tested against.
+    Raises:
+        ValueError: The fractions are empty, not positive or do not rise.
     Source: Jennison and Turnbull (1989), JRSS B 51:305-361.
     """
     looks = checked_fractions(fractions)
@@ -212,6 +214,10 @@ def crossing(
         upper: `(n_looks,)` standardised statistic above which it stops; inf for never.
         lower: `(n_looks,)` below which it stops; -inf for never.
         drift: Any shape: the expected standardised statistic at fraction 1.
+    Raises:
+        ValueError: The fractions are empty, not positive or do not rise.
+    Source: Armitage, McPherson and Rowe (1969), JRSS A 132:235-244. Checked against rpact 3.3.4 and the
+        multivariate normal integral of scipy 1.17.1.
     """
     looks = checked_fractions(fractions)
     root = np.sqrt(looks)

@@ -32,6 +32,8 @@ def mixture_sprt(
         level: Coverage over all looks together.
         alternative: Side that counts as evidence.
         null: The value tested against.
+    Raises:
+        ValueError: `mixture_variance` is not positive and finite, or `level` outside (0, 1).
     Source: Johari et al. (2022), equation 12.
     """
     se = as_floats(standard_error)

@@ -73,6 +73,8 @@ def stagewise_estimate(
         null: The value tested against.
     Returns:
         `value` is median-unbiased: the true effect is as often above as below it.
+    Raises:
+        ValueError: The fractions are empty, not positive or do not rise.
     Source: Tsiatis, Rosner and Mehta (1984); Jennison and Turnbull (2000), chapter 8. Checked against rpact
     3.3.4.
     """
