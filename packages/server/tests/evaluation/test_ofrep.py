@@ -165,7 +165,7 @@ async def test_somebody_unknown_may_ask(served: Served, place: Place, body: byte
         (b"null", "INVALID_CONTEXT"),
         (b'{"context":[]}', "INVALID_CONTEXT"),
         (b'{"context":"u1"}', "INVALID_CONTEXT"),
-        (b'{"context":{"targetingKey":7}}', "INVALID_CONTEXT"),
+        (b'{"context":{"targetingKey":{}}}', "INVALID_CONTEXT"),
     ],
 )
 @pytest.mark.parametrize("path", [EVALUATE, f"{EVALUATE}/new_form"])

@@ -37,7 +37,7 @@ def read_context(body: bytes) -> Context:
     """The context of a request; without one, or with an empty body, that of somebody unknown.
 
     Raises:
-        Unreadable: The body is not JSON, or its context not an object with a textual targeting key.
+        Unreadable: The body is not JSON, or its context no object, or its targeting key a container.
     """
     if not body:
         return Context.from_json({})
@@ -80,7 +80,8 @@ def _context_of(request: object) -> dict[str, AttributeValue]:
         raise Unreadable("INVALID_CONTEXT", f"context is {_kind(context)}; send an object")
     attributes = cast("dict[str, AttributeValue]", context)
     key = attributes.get(TARGETING_KEY)
-    if key is not None and not isinstance(key, str):
+    # Numbers are the engine's to judge, as inside an application's own process.
+    if isinstance(key, dict | list):
         raise Unreadable("INVALID_CONTEXT", f"targetingKey is {_kind(key)}; send it as text")
     return attributes
 
