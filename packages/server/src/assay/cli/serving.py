@@ -146,7 +146,7 @@ def _listener(settings: Settings) -> Generator[socket.socket, None, None]:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        # Inherited by every connection. An answer leaves in two writes, headers and body; the second would wait
+        # Inherited by every connection. Answers leave in two writes, headers and body; the second would wait
         # for the client's delayed acknowledgement of the first, 40 ms.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
