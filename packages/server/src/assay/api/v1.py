@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from assay.access.router import router as access
 from assay.analysis.router import router as results
 from assay.api.problems import RESPONSES
+from assay.evaluation.preview_routes import router as previews
 from assay.evaluation.router import router as evaluation
 from assay.events.router import router as events
 from assay.experiments.router import router as experiments
@@ -13,5 +14,5 @@ from assay.metrics.router import router as metrics
 from assay.projects.router import router as projects
 
 router = APIRouter(prefix="/api/v1", responses=RESPONSES)
-for domain in (projects, access, flags, metrics, experiments, events, evaluation, results):
+for domain in (projects, access, flags, previews, metrics, experiments, events, evaluation, results):
     router.include_router(domain)

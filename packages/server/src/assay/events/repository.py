@@ -3,10 +3,11 @@
 import uuid
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import text
 
-from assay.core.database import WriteSession
+from assay.core.database import ReadSession, WriteSession
 from assay.events.ingest import Row
 
 _APPEND = text("""
@@ -22,6 +23,25 @@ _APPEND = text("""
     ON CONFLICT DO NOTHING
     RETURNING event_id
 """)
+
+_RECENT = text("""
+    SELECT DISTINCT ON (unit) unit, properties
+    FROM (
+        SELECT unit, properties, received_at FROM event
+        WHERE environment_id = :environment_id AND kind = 'exposure'
+        ORDER BY received_at DESC
+        LIMIT :limit
+    ) AS newest
+    ORDER BY unit, received_at DESC
+""")
+
+
+async def recent_units(
+    tx: ReadSession, environment_id: uuid.UUID, *, limit: int
+) -> Sequence[tuple[str, dict[str, Any]]]:
+    """The units of the newest exposures, each with its newest properties."""
+    rows = await tx.execute(_RECENT, {"environment_id": environment_id, "limit": limit})
+    return [(unit, properties or {}) for unit, properties in rows]
 
 
 async def append(

@@ -2,14 +2,14 @@
 
 import uuid
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio.to_thread
 
-from assay.core.database import WriteSession
+from assay.core.database import ReadSession, WriteSession
 from assay.events import ingest, repository
 from assay.events.ingest import Verdict
 from assay.events.schemas import BatchOut, EventVerdict
@@ -38,6 +38,17 @@ async def store(
         rejected=tally[Verdict.REJECTED],
         verdicts=[EventVerdict(id=id_, verdict=verdict, reason=reason) for id_, verdict, reason in answers],
     )
+
+
+async def recent_units(
+    tx: ReadSession, environment_id: uuid.UUID, *, limit: int
+) -> Sequence[tuple[str, Mapping[str, Any]]]:
+    """The units of an environment's newest exposures, each with the properties of its newest.
+
+    Args:
+        limit: Of how many exposures; a unit among them several times is one.
+    """
+    return await repository.recent_units(tx, environment_id, limit=limit)
 
 
 async def table(

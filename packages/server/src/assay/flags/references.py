@@ -47,8 +47,9 @@ def servable(flag: Flag) -> set[str | None]:
         return {flag.off}
     found: set[str | None] = set()
     for rule in flag.rules:
-        found |= _served_by(rule.serve, flag) - {None}
-        if _serves_everyone(rule):
+        variants = _served_by(rule.serve, flag)
+        found |= variants - {None}
+        if None not in variants and not _is_limited(rule):
             return found
     return found | (_served_by(flag.fallthrough, flag) if flag.fallthrough else {None})
 
@@ -58,9 +59,8 @@ def segments_in(document: object) -> set[str]:
     return set(_named(document, "segment"))
 
 
-def _serves_everyone(rule: Rule) -> bool:
-    limited = rule.condition is not None or rule.schedule is not None or rule.prerequisites
-    return isinstance(rule.serve, ServeVariant) and not limited
+def _is_limited(rule: Rule) -> bool:
+    return rule.condition is not None or rule.schedule is not None or bool(rule.prerequisites)
 
 
 def _served_by(serve: Serve, flag: Flag) -> set[str | None]:
