@@ -6,13 +6,14 @@ its margin, nothing deteriorates and the experiment is sound. Only the goals giv
 only they share alpha. Guardrails must all pass, so their alpha is not split; each test needs more power.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from assay_stats.checks import checked_level
 from assay_stats.results import Estimate
-from assay_stats.tails import Alternative, tail
+from assay_stats.tails import Alternative
 from assay_stats.undefined import Reason
 
 
@@ -41,9 +42,16 @@ class Goal:
     worse: float
     reason: Reason | None = None
 
+    def __post_init__(self) -> None:
+        _check_evidence(self.name, self.reason, better=self.better, worse=self.worse)
+
     @classmethod
     def from_benefit(cls, name: str, benefit: Estimate) -> "Goal":
-        """From a scalar difference against 0 that `Estimate.as_benefit` has turned: positive is better."""
+        """From a scalar difference against 0 that `Estimate.as_benefit` has turned: positive is better.
+
+        The p-values are those of the estimate itself, sequential ones included. One sequential estimate that
+        looked at one side only cannot say both and is refused.
+        """
         return cls(
             name=name,
             better=_one_sided(benefit, Alternative.GREATER),
@@ -68,9 +76,17 @@ class Guardrail:
     worse: float
     reason: Reason | None = None
 
+    def __post_init__(self) -> None:
+        _check_evidence(self.name, self.reason, acceptable=self.acceptable, worse=self.worse)
+
     @classmethod
     def from_benefit(cls, name: str, benefit: Estimate, non_inferiority: Estimate) -> "Guardrail":
         """From the benefit tested against 0 and the result of a function of `margins`."""
+        if non_inferiority.alternative is not Alternative.GREATER:
+            raise ValueError(
+                f"the margin of {name} needs a one-sided test of the benefit, as `non_inferiority` gives; "
+                f"got {non_inferiority.method}, {non_inferiority.alternative.value}"
+            )
         return cls(
             name=name,
             acceptable=float(non_inferiority.p_value),
@@ -92,6 +108,9 @@ class QualityCheck:
     name: str
     p_value: float
     reason: Reason | None = None
+
+    def __post_init__(self) -> None:
+        _check_evidence(self.name, self.reason, p_value=self.p_value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,7 +215,8 @@ def decide(
         unproven=tuple(rail.name for rail in guardrails if not rail.acceptable < risks.alpha),
         deteriorated=tuple(metric.name for metric in metrics if metric.worse < worse_alpha),
         failed_checks=tuple(check.name for check in checks if check.p_value < check_alpha),
-        unknown=tuple(_describe(one) for one in [*metrics, *checks] if one.reason is not None),
+        unchecked=tuple(_describe(check) for check in checks if check.reason is not None),
+        unmeasured=tuple(_describe(metric) for metric in metrics if metric.reason is not None),
         needs_goal=bool(goals),
     )
     verdict, sentence = _verdict(found, is_final=is_final)
@@ -211,7 +231,7 @@ def decide(
         unproven=found.unproven,
         deteriorated=found.deteriorated,
         failed_checks=found.failed_checks,
-        unknown=found.unknown,
+        unknown=found.unchecked + found.unmeasured,
     )
 
 
@@ -221,7 +241,8 @@ class _Findings:
     unproven: tuple[str, ...]
     deteriorated: tuple[str, ...]
     failed_checks: tuple[str, ...]
-    unknown: tuple[str, ...]
+    unchecked: tuple[str, ...]
+    unmeasured: tuple[str, ...]
     needs_goal: bool
 
     @property
@@ -231,19 +252,24 @@ class _Findings:
 
 def _verdict(found: _Findings, *, is_final: bool) -> tuple[Verdict, str]:
     """The first row that applies; what makes the numbers untrustworthy comes before what they say."""
-    if found.failed_checks:
-        checks = _listed(found.failed_checks)
-        return Verdict.CANNOT_SAY, f"Cannot say: {checks} failed, so no number here can be trusted."
+    if found.failed_checks or found.unchecked:
+        return Verdict.CANNOT_SAY, _distrusting_sentence(found)
     if found.deteriorated:
         return Verdict.DO_NOT_SHIP, f"Do not ship: {_listed(found.deteriorated)} got worse."
-    if found.unknown:
-        return Verdict.CANNOT_SAY, f"Cannot say: {_listed(found.unknown)}."
+    if found.unmeasured:
+        return Verdict.CANNOT_SAY, f"Cannot say: {_listed(found.unmeasured)}."
     if not found.lacks_goal and not found.unproven:
         return Verdict.SHIP, _shipping_sentence(found)
     missing = _missing_sentence(found)
     if is_final:
         return Verdict.DO_NOT_SHIP, f"Do not ship: the planned sample is in and {missing}."
     return Verdict.KEEP_GOING, f"Keep going: {missing} so far."
+
+
+def _distrusting_sentence(found: _Findings) -> str:
+    if found.failed_checks:
+        return f"Cannot say: {_listed(found.failed_checks)} failed, so no number here can be trusted."
+    return f"Cannot say: {_listed(found.unchecked)}."
 
 
 def _shipping_sentence(found: _Findings) -> str:
@@ -268,9 +294,19 @@ def _listed(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
+def _check_evidence(name: str, reason: Reason | None, **p_values: float) -> None:
+    """A p-value that is missing without a reason would pass for evidence of nothing."""
+    for field, p in p_values.items():
+        if not (0 <= p <= 1 or (math.isnan(p) and reason is not None)):
+            raise ValueError(
+                f"{field} of {name} must be a p-value in [0, 1], or NaN with a reason; got {p!r} "
+                f"with reason {reason!r}"
+            )
+
+
 def _one_sided(benefit: Estimate, side: Alternative) -> float:
     if benefit.null != 0:
         raise ValueError(
             f"better and worse are judged against 0; this estimate was tested against {benefit.null}"
         )
-    return float(tail(benefit.statistic, benefit.degrees_of_freedom, side))
+    return float(benefit.p_value_towards(side))

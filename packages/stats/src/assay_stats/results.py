@@ -141,6 +141,31 @@ class Estimate(Interval):
         deep = log_tail(self.statistic, self.degrees_of_freedom, self.alternative)
         return np.where(self.p_value > NEARLY_UNDERFLOWN, plain, deep)[()]
 
+    def p_value_towards(self, side: Alternative) -> Floats:
+        """The one-sided p-value on one side of `null`, derived from the p-value that the estimate shows.
+
+        Args:
+            side: `Alternative.GREATER` or `Alternative.LESS`.
+        Raises:
+            ValueError: `side` is two-sided, or this estimate only looked at the other side.
+        """
+        if side is Alternative.TWO_SIDED:
+            raise ValueError("ask for one side: Alternative.GREATER or Alternative.LESS")
+        if self.alternative is side:
+            return self.p_value
+        if self.alternative is Alternative.TWO_SIDED:
+            return self._one_side_of_two(self._lies_towards(side))
+        return self._unseen_side()
+
+    def _lies_towards(self, side: Alternative) -> Bools:
+        return self.statistic > 0 if side is Alternative.GREATER else self.statistic < 0
+
+    def _one_side_of_two(self, towards: Bools) -> Floats:
+        return np.where(towards, self.p_value / 2, 1 - self.p_value / 2)[()]
+
+    def _unseen_side(self) -> Floats:
+        return 1 - self.p_value
+
     def as_benefit(self, direction: Direction) -> Self:
         """The same estimate, its sign such that positive is better: the one place where direction acts."""
         return self if direction is Direction.HIGHER_IS_BETTER else self._negated()

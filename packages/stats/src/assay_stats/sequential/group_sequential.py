@@ -101,6 +101,12 @@ class RepeatedEstimate(Estimate):
         """Natural logarithm of the repeated p-value."""
         return np.log(self.p_value)
 
+    def _unseen_side(self) -> Floats:
+        raise ValueError(
+            f"this plan only looks for values {self.alternative.value} than {self.null}: make a two-sided "
+            "one to judge both sides"
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Crossing(Result):

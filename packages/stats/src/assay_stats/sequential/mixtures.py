@@ -11,7 +11,7 @@ from scipy.special import log_ndtr
 
 from assay_stats.results import Estimate
 from assay_stats.tails import Alternative, ends
-from assay_stats.undefined import Codes, Floats, Reason, blank, first_reason, merge_reasons
+from assay_stats.undefined import Bools, Codes, Floats, Reason, blank, first_reason, merge_reasons
 
 _LOG_2 = float(np.log(2.0))
 _NEWTON_STEPS = 60
@@ -33,6 +33,20 @@ class AlwaysValidEstimate(Estimate):
     def log_p_value(self) -> Floats:
         """Natural logarithm of the p-value; exact where the p-value itself underflows to 0."""
         return np.minimum(-self.log_e_value, 0.0)
+
+    def _lies_towards(self, side: Alternative) -> Bools:
+        # Not the statistic: after `running` it is that of the latest look, the evidence that of all looks.
+        return self.lower >= self.null if side is Alternative.GREATER else self.upper <= self.null
+
+    def _one_side_of_two(self, towards: Bools) -> Floats:
+        # Half of a two-sided p-value would be too small: one path may cross on both sides.
+        return np.where(np.isnan(self.p_value), np.nan, np.where(towards, self.p_value, 1.0))[()]
+
+    def _unseen_side(self) -> Floats:
+        raise ValueError(
+            f"this sequence only looked for values {self.alternative.value} than {self.null}: make a "
+            "two-sided one to judge both sides"
+        )
 
 
 def normal_mixture(
