@@ -9,11 +9,12 @@ from datetime import datetime
 import msgspec
 
 from assay.evaluation.answers import Answer, flag_metadata, set_metadata
-from assay_engine import CompiledRuleset, Evaluation, Ruleset, compile_ruleset, dumps, next_transition
+from assay_engine import CompiledRuleset, Evaluation, InvalidRuleset, Ruleset, dumps, next_transition
 from assay_engine.context import Context
 from assay_engine.model import Serve, Split
 from assay_engine.results import flag_not_found
-from assay_engine.rules.compile import Walk
+from assay_engine.rules.check import check_meaning, errors
+from assay_engine.rules.compile import Walk, link
 
 Served = tuple[str, str]
 """A flag's key and the name of a variant; an empty name where the application's default applied."""
@@ -46,13 +47,16 @@ class Snapshot:
     def __init__(self, environment_id: uuid.UUID, ruleset: Ruleset, *, loaded_at: float) -> None:
         """Compile the ruleset: some milliseconds per hundred flags, so never on the event loop.
 
+        Args:
+            ruleset: As the datafile's parser gives it.
+
         Raises:
             InvalidRuleset: The ruleset fails the engine's check.
         """
         self.environment_id = environment_id
         self.revision = ruleset.revision
         self.datafile = dumps(ruleset)
-        self.compiled: CompiledRuleset = compile_ruleset(self.datafile)
+        self.compiled = _compiled(ruleset)
         self.version = f"{ruleset.revision}-{hashlib.blake2b(self.datafile, digest_size=6).hexdigest()}"
         self.seed = f"{environment_id}/{self.version}".encode()
         self.loaded_at = loaded_at
@@ -100,6 +104,13 @@ class Snapshot:
         served: list[Serve | None] = [rule.serve for rule in flag.rules if rule.id == evaluation.rule_id]
         serve = served[0] if served else flag.fallthrough
         return serve if isinstance(serve, Split) else None
+
+
+def _compiled(ruleset: Ruleset) -> CompiledRuleset:
+    # Not `compile_ruleset`, which would write and read the ruleset once more: it came from a datafile.
+    if problems := errors(check_meaning(ruleset)):
+        raise InvalidRuleset(problems)
+    return link(ruleset)
 
 
 def build(environment_id: uuid.UUID, ruleset: Ruleset) -> Snapshot:
