@@ -110,6 +110,29 @@ def test_a_worker_of_its_own_needs_a_database_others_reach(tmp_path: Path) -> No
     assert "needs ASSAY_DATABASE_URL" in assay("worker", folder=tmp_path).stderr
 
 
+@pytest.mark.parametrize("command", [["up", "--port", "0"], ["worker"], ["db", "upgrade"]])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://me:hunter2@127.0.0.1:1/assay",
+        "postgresql://me:hunter2@nowhere.invalid/assay",
+        "postgresql://me:hunter2@127.0.0.1:1:2/assay",
+        "postgresql://me:hunter2@127.0.0.1:1/assay?colour=red",
+    ],
+)
+def test_a_database_that_cannot_be_used_is_one_sentence_without_its_password(
+    tmp_path: Path, command: list[str], url: str
+) -> None:
+    (tmp_path / ".env").write_text(f"ASSAY_DATABASE_URL={url}", encoding="utf-8")
+
+    done = assay(*command, folder=tmp_path)
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: the database ")
+    assert "Traceback" not in done.stderr
+    assert "hunter2" not in done.stderr
+
+
 def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
 
     with socket.socket() as taken:

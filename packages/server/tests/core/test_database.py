@@ -6,14 +6,16 @@ import psycopg
 import pytest
 from fastapi import APIRouter
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 
 from assay.core.config import Settings
 from assay.core.database import (
     MAX_ATTEMPTS,
     Database,
+    DatabaseUnusable,
     InvalidDatabaseUrl,
     WriteSession,
+    explained,
     is_transient,
     libpq_url,
     retry_transient,
@@ -202,3 +204,30 @@ def test_the_url_keeps_its_parts_for_libpq() -> None:
 def test_only_postgresqls_own_request_counts_as_transient() -> None:
     assert is_transient(psycopg.errors.DeadlockDetected())
     assert not is_transient(ValueError("40001"))
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (
+            ProgrammingError("CREATE", {}, psycopg.errors.InsufficientPrivilege("permission denied for x")),
+            r"database postgresql://me:\*\*\*@h/x cannot be used: permission denied for x; mend",
+        ),
+        (
+            OperationalError("", {}, psycopg.OperationalError("no route\nto host")),
+            "be used: no route; mend",
+        ),
+    ],
+)
+def test_what_an_administrator_can_mend_is_one_sentence_without_a_password(
+    error: DBAPIError, sentence: str
+) -> None:
+    with pytest.raises(DatabaseUnusable, match=sentence), explained("postgresql://me:secret@h/x"):
+        raise error
+
+
+def test_an_error_of_our_own_is_not_explained_away() -> None:
+    ours = ProgrammingError("SELEC", {}, psycopg.errors.SyntaxError("at SELEC"))
+
+    with pytest.raises(ProgrammingError), explained("postgresql://me:secret@h/x"):
+        raise ours

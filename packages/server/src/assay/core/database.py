@@ -2,8 +2,8 @@
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Literal, NewType, TypeVar
 
 import psycopg
@@ -14,7 +14,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 
 from assay.core.config import Settings
-from assay.shared.errors import Invalid
+from assay.shared.errors import AssayError, Invalid
 
 ReadSession = NewType("ReadSession", AsyncSession)
 WriteSession = NewType("WriteSession", ReadSession)
@@ -26,6 +26,7 @@ FIRST_PAUSE_SECONDS = 0.01
 LONGEST_PAUSE_SECONDS = 0.5
 # serialization_failure, deadlock_detected: PostgreSQL promises that the whole transaction may be run again.
 TRANSIENT_SQLSTATES = frozenset({"40001", "40P01"})
+INSUFFICIENT_PRIVILEGE = "42501"
 # No connection, a lost one, none free in time, or PostgreSQL out of something: the same may succeed later.
 OUTAGES = (OperationalError, InterfaceError, PoolTimeout)
 
@@ -34,6 +35,12 @@ class InvalidDatabaseUrl(Invalid):
     """The database URL cannot be read."""
 
     code = "invalid_database_url"
+
+
+class DatabaseUnusable(AssayError):
+    """The database cannot be reached, or does not let us do what we need."""
+
+    code = "database_unusable"
 
 
 class Database:
@@ -113,7 +120,7 @@ def sqlalchemy_url(url: str) -> URL:
     """
     try:
         parsed = make_url(url)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:
         # The URL may hold a password, so the sentence does not repeat it.
         raise InvalidDatabaseUrl(
             "the database URL cannot be read; write postgresql://user:password@host:5432/name"
@@ -128,6 +135,27 @@ def sqlalchemy_url(url: str) -> URL:
 def libpq_url(url: str) -> str:
     """The same URL for tools that speak to libpq directly."""
     return sqlalchemy_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+@contextmanager
+def explained(url: str) -> Generator[None, None, None]:
+    """Around the first use of a database: what an administrator can mend is one sentence without a password.
+
+    Raises:
+        DatabaseUnusable: It cannot be reached, refuses us, or our role may not do what is needed.
+    """
+    try:
+        yield
+    except DBAPIError as error:
+        cause = error.orig
+        sqlstate = cause.sqlstate if isinstance(cause, psycopg.Error) else None
+        if not isinstance(error, OperationalError) and sqlstate not in {None, INSUFFICIENT_PRIVILEGE}:
+            raise
+        shown = sqlalchemy_url(url).set(drivername="postgresql").render_as_string(hide_password=True)
+        reason = str(cause).strip().splitlines()[0]
+        raise DatabaseUnusable(
+            f"the database {shown} cannot be used: {reason}; mend ASSAY_DATABASE_URL or what it leads to"
+        ) from error
 
 
 async def retry_transient(work: Callable[[], Awaitable[Result]]) -> Result:

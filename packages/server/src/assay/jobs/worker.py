@@ -1,7 +1,6 @@
 """Runs tasks: takes them from the queue, keeps their row true, takes up those of workers that died."""
 
 import asyncio
-import contextlib
 import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -24,8 +23,10 @@ from assay.shared.errors import AssayError
 log = structlog.get_logger()
 
 RESTART_SECONDS = 1.0
-# The net below the notifications.
-POLL_SECONDS = 5.0
+RECONNECT_SECONDS = 4.0
+UNREGISTER_SECONDS = 2.0
+# The net below the notifications: a connection cut without a word is noticed only after half a minute.
+POLL_SECONDS = 1.0
 # What reaches the queue as a failure is one of the database; a task's own ends in its row.
 RETRY = procrastinate.RetryStrategy(max_attempts=60, wait=2)
 
@@ -69,8 +70,8 @@ async def running_worker(
         try:
             yield worker
         finally:
-            await _stop(rescuer)
-            await _stop(worker)
+            await _stop(rescuer, within_seconds=UNREGISTER_SECONDS)
+            await _stop(worker, within_seconds=settings.shutdown_grace_seconds + UNREGISTER_SECONDS)
 
 
 async def perform(database: Database, identifier: uuid.UUID, handlers: Mapping[str, Handler]) -> None:
@@ -121,6 +122,9 @@ def _queue(settings: Settings, url: str) -> procrastinate.App:
         kwargs=connection_arguments(settings.database_schema),
         min_size=1,
         max_size=settings.worker_concurrency + 2,
+        timeout=settings.database_pool_timeout_seconds,
+        # The pause between attempts doubles until this gives up; the next request begins with a short one.
+        reconnect_timeout=RECONNECT_SECONDS,
     )
     return procrastinate.App(connector=connector)
 
@@ -171,7 +175,11 @@ async def _rescue(queue: procrastinate.App, silence_seconds: float) -> None:
         await queue.job_manager.retry_job(job)
 
 
-async def _stop(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
+async def _stop(task: asyncio.Task[None], *, within_seconds: float) -> None:
+    # Asked twice: a worker that waits for a database that is away would wait longer than anybody does for us.
+    for seconds in (within_seconds, UNREGISTER_SECONDS):
+        task.cancel()
+        await asyncio.wait({task}, timeout=seconds)
+        if task.done():
+            return
+    log.warning("worker_left_behind")

@@ -11,10 +11,17 @@ from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.schema import CreateSchema
 
-from assay.core.database import ReadSession, connection_arguments, sqlalchemy_url
+from assay.core.database import (
+    DatabaseUnusable,
+    ReadSession,
+    connection_arguments,
+    explained,
+    sqlalchemy_url,
+)
 
 # Any number does, as long as every Assay asks for the same one.
 MIGRATION_LOCK = 0x41535341
+OLDEST_POSTGRESQL = (15,)
 
 
 def upgrade(url: str, *, schema: str, revision: str = "head") -> None:
@@ -57,9 +64,12 @@ def _has_version_table(connection: Connection) -> bool:
 def _run(url: str, *, schema: str, work: Callable[[Config], None]) -> None:
     engine = create_engine(sqlalchemy_url(url), connect_args=connection_arguments(schema))
     try:
-        with engine.connect() as connection:
+        with explained(url), engine.connect() as connection:
+            _require_version(connection)
             connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": MIGRATION_LOCK})
-            connection.execute(CreateSchema(schema, if_not_exists=True))
+            if not inspect(connection).has_schema(schema):
+                # IF NOT EXISTS would ask for the right to make one even where an administrator did.
+                connection.execute(CreateSchema(schema))
             connection.commit()
             config = _config()
             config.attributes["connection"] = connection
@@ -67,6 +77,15 @@ def _run(url: str, *, schema: str, work: Callable[[Config], None]) -> None:
             connection.commit()
     finally:
         engine.dispose()
+
+
+def _require_version(connection: Connection) -> None:
+    version = connection.dialect.server_version_info
+    if version is not None and version < OLDEST_POSTGRESQL:
+        found = ".".join(map(str, version))
+        raise DatabaseUnusable(
+            f"PostgreSQL {found} is too old; Assay needs PostgreSQL 15 or newer", value=found
+        )
 
 
 def _config() -> Config:

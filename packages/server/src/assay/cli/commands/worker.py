@@ -8,9 +8,9 @@ import sys
 from assay import migrations
 from assay.cli.console import err
 from assay.core.config import Settings, load_settings
-from assay.core.database import open_database
+from assay.core.database import Database, explained, open_database
 from assay.core.logging import configure_logging
-from assay.shared.errors import Invalid
+from assay.shared.errors import AssayError, Invalid
 from assay.worker import working
 
 
@@ -18,6 +18,12 @@ class DatabaseUrlMissing(Invalid):
     """A process of its own needs a database that others reach too."""
 
     code = "database_url_missing"
+
+
+class SchemaMissing(AssayError):
+    """The database has not been prepared."""
+
+    code = "schema_missing"
 
 
 def work() -> None:
@@ -42,9 +48,21 @@ def _url(settings: Settings) -> str:
     return settings.database_url.get_secret_value()
 
 
+async def _require_schema(database: Database, settings: Settings, url: str) -> None:
+    with explained(url):
+        async with database.reading() as tx:
+            revision = await migrations.current_revision(tx)
+    if revision is None:
+        raise SchemaMissing(
+            f"the database has no tables of Assay in its schema {settings.database_schema!r}; "
+            "run `assay db upgrade` first"
+        )
+
+
 async def _work(settings: Settings, url: str) -> None:
     database = open_database(settings, url)
     try:
+        await _require_schema(database, settings, url)
         async with working(settings, database, url) as worker:
             loop = asyncio.get_running_loop()
             for number in (signal.SIGTERM, signal.SIGINT):
