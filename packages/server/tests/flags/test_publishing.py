@@ -9,9 +9,10 @@ import pytest
 
 from assay.core.config import Settings
 from assay.core.database import Database
+from assay.flags import repository
 from assay.main import build_app
 from assay.projects import service as projects
-from conftest import borrowed, serving
+from support_app import borrowed, serving
 from support_postgres import libpq_url
 
 from .factories import (
@@ -329,6 +330,23 @@ async def test_the_switch_works_in_one_call_and_leaves_the_draft(client: httpx2.
     entry = (await client.get("/api/v1/projects/default/audit")).json()["items"][1]
     assert (entry["action"], entry["note"]) == ("flag.switched_off", "errors")
     assert entry["changes"] == [{"kind": "added", "path": ["enabled"], "before": None, "after": False}]
+
+
+async def test_the_switch_works_though_something_else_is_broken(
+    database: Database, client: httpx2.AsyncClient
+) -> None:
+    await make(client)
+    await publish(client, "checkout", a_configuration(a_rule_for("pro")))
+    async with database.writing() as tx:
+        environment = await projects.get_environment(tx, "default", "production")
+        broken = '{"id":"broken","condition":{"segment":"gone"}}'
+        await repository.put_parts(tx, environment.id, {("segment", "broken"): broken})
+
+    refused = await publish(client, "checkout", a_configuration())
+    off = await client.post(f"{at('checkout')}/off", json={})
+
+    assert refused.json()["code"] == "unpublishable"
+    assert off.json()["published"]["document"]["enabled"] is False
 
 
 async def test_a_flag_that_was_never_published_cannot_be_switched(client: httpx2.AsyncClient) -> None:

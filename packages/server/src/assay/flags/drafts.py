@@ -1,7 +1,7 @@
 """A flag in one environment: its draft, what it serves, and the way from one to the other."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from assay.audit.diff import Change, changes
@@ -197,10 +197,14 @@ async def switch(
         NotPublished: The environment has never served the flag.
     """
     found = await _locked(tx, project_key, key, environment_key)
-    flag = flag_from_json({**_served(found), "enabled": enabled})
-    if flag_from_json(_served(found)).enabled is enabled:
+    flag = flag_from_json(_served(found))
+    if flag.enabled is enabled:
         return out(found)
-    return await _serve(tx, found, flag, action="switched_on" if enabled else "switched_off", by=by)
+    switched = replace(flag, enabled=enabled)
+    new = Next(found.standing, switched, publishing.text_of(switched))
+    action = "switched_on" if enabled else "switched_off"
+    await publishing.switch(tx, found.place, new, action=action, by=by)
+    return await _recorded(tx, found, switched, action=action, by=by)
 
 
 async def revert(
@@ -293,13 +297,17 @@ async def _draft(tx: WriteSession, found: Here, draft: Document | None, *, by: B
 
 
 async def _serve(tx: WriteSession, found: Here, flag: Flag, *, action: str, by: By) -> StateOut:
-    key = found.row.key
     new = Next(found.standing, flag, publishing.text_of(flag))
-    await publishing.serve(tx, found.place, {key: new}, action=action, by=by)
+    await publishing.serve(tx, found.place, {flag.key: new}, action=action, by=by)
+    return await _recorded(tx, found, flag, action=action, by=by)
+
+
+async def _recorded(tx: WriteSession, found: Here, flag: Flag, *, action: str, by: By) -> StateOut:
+    """The flag as it is served now, which is added to the change log."""
     await publishing.record(
         tx,
         found.place,
-        flag_subject(key, found.place.environment),
+        flag_subject(flag.key, found.place.environment),
         action=f"flag.{action}",
         before=found.served,
         after=flag_to_json(flag),

@@ -6,7 +6,7 @@ READ COMMITTED is enough for that, and nobody is sent away by a serialization fa
 """
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -71,13 +71,20 @@ async def serve(
     revision = await hold(tx, place)
     rest = (await repository.served(tx, place.environment_id)).without_flags(new).with_parts(parts or {})
     await _check(place, rest, [each.flag for each in new.values()])
-    revised = [Revised(each.standing.id, each.standing.number + 1, each.document) for each in new.values()]
-    await repository.revise(
-        tx, place.environment_id, revised, environment_revision=revision, action=action, by=by
-    )
     if parts:
         await repository.put_parts(tx, place.environment_id, parts)
+    await _revise(tx, place, new.values(), revision=revision, action=action, by=by)
     return revision
+
+
+async def switch(tx: WriteSession, place: Place, new: Next, *, action: str, by: By) -> None:
+    """Lets the environment serve a flag that differs from what it serves in being enabled or not.
+
+    Nothing is checked: the check looks at disabled flags as at others, so it would find nothing new, and a
+    fault elsewhere must not stand in the way of an emergency.
+    """
+    revision = await hold(tx, place)
+    await _revise(tx, place, [new], revision=revision, action=action, by=by)
 
 
 async def change(tx: WriteSession, place: Place, changed: Callable[[Texts], Texts]) -> int:
@@ -103,6 +110,15 @@ async def check(tx: ReadSession, place: Place, changed: Callable[[Texts], Texts]
         Unpublishable: It fails; `details` holds every problem.
     """
     await _check(place, changed(await repository.served(tx, place.environment_id)), [])
+
+
+async def _revise(
+    tx: WriteSession, place: Place, new: Iterable[Next], *, revision: int, action: str, by: By
+) -> None:
+    revised = [Revised(each.standing.id, each.standing.number + 1, each.document) for each in new]
+    await repository.revise(
+        tx, place.environment_id, revised, environment_revision=revision, action=action, by=by
+    )
 
 
 async def _check(place: Place, rest: Texts, flags: Sequence[Flag]) -> None:
