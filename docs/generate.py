@@ -95,9 +95,7 @@ def result_page() -> str:
         "`assay analyze --format json`, `assay experiment results --format json` and the API give the same\n"
         "document; [`result.schema.json`](result.schema.json) is its JSON Schema. A number that cannot be\n"
         "computed is `null`, and `undefined` beside it says why. Shares and lifts are fractions, not\n"
-        "percent.\n\n"
-        + "\n\n".join(tables)
-        + "\n"
+        "percent.\n\n" + "\n\n".join(tables) + "\n"
     )
 
 

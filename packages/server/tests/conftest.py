@@ -2,16 +2,13 @@
 
 import os
 import sys
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from typing import Any
+from collections.abc import AsyncIterator
 
 import httpx2
 import pytest
 from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from assay import migrations
 from assay.core.config import Settings
@@ -19,6 +16,7 @@ from assay.core.database import Database, connection_arguments, open_database, s
 from assay.core.logging import configure_logging
 from assay.main import build_app
 from assay.projects import service as projects
+from support_app import borrowed, serving
 from support_postgres import fresh_database, run_directory, shared_test_server
 
 
@@ -98,26 +96,3 @@ def plain_environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
         if name.startswith("ASSAY_"):
             monkeypatch.delenv(name)
     return monkeypatch
-
-
-@asynccontextmanager
-async def serving(app: FastAPI) -> AsyncGenerator[httpx2.AsyncClient]:
-    """A client of an app that has started."""
-    async with app.router.lifespan_context(app) as state:
-        transport = httpx2.ASGITransport(_with_state(app, state), raise_app_exceptions=False)
-        async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as http:
-            yield http
-
-
-def _with_state(app: FastAPI, state: Mapping[str, Any] | None) -> ASGIApp:
-    # Servers hand the lifespan's state to each request; the transport does not.
-    async def stateful(scope: Scope, receive: Receive, send: Send) -> None:
-        await app({**scope, "state": dict(state or {})}, receive, send)
-
-    return stateful
-
-
-@asynccontextmanager
-async def borrowed(database: Database) -> AsyncGenerator[Database]:
-    """The database, opened and closed by somebody else."""
-    yield database

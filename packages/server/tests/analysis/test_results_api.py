@@ -12,7 +12,7 @@ from assay.core.config import Settings
 from assay.core.database import Database
 from assay.jobs.worker import perform
 from assay.main import build_app
-from conftest import borrowed, serving
+from support_app import borrowed, serving
 
 pytestmark = pytest.mark.anyio
 AT = "2026-11-0{day}T00:00:00Z"

@@ -7,7 +7,7 @@ from assay.api.guards import host_name, is_foreign
 from assay.core.config import Settings
 from assay.core.database import Database
 from assay.main import build_app
-from conftest import borrowed, serving
+from support_app import borrowed, serving
 
 pytestmark = pytest.mark.anyio
 PROJECT = {"key": "shop", "name": "Shop"}

@@ -6,7 +6,7 @@ import pytest
 from assay.core.config import Settings
 from assay.core.database import open_database
 from assay.main import build_app
-from conftest import borrowed, serving
+from support_app import borrowed, serving
 
 pytestmark = pytest.mark.anyio
 

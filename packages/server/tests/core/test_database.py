@@ -23,7 +23,7 @@ from assay.core.database import (
 )
 from assay.core.dependencies import RetryingRoute, Writes
 from assay.main import build_app
-from conftest import borrowed, serving
+from support_app import borrowed, serving
 
 pytestmark = pytest.mark.anyio
 

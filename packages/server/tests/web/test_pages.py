@@ -14,7 +14,7 @@ from assay.core.config import Settings
 from assay.core.database import Database
 from assay.jobs.worker import Task, perform
 from assay.main import build_app
-from conftest import borrowed, serving
+from support_app import borrowed, serving
 
 from .factories import a_comparison, a_document, a_metric_result, an_estimate, undefined
 
