@@ -436,10 +436,10 @@ async def test_each_publication_has_a_revision_of_its_own(
 
 
 async def test_a_revision_is_announced_once_it_is_committed(
-    settings: Settings, database_url: str, committing_database: Database
+    settings: Settings, own_database_url: str, committing_database: Database
 ) -> None:
     app = build_app(settings, lambda: borrowed(committing_database))
-    listener = await psycopg.AsyncConnection.connect(libpq_url(database_url), autocommit=True)
+    listener = await psycopg.AsyncConnection.connect(libpq_url(own_database_url), autocommit=True)
     await listener.execute("LISTEN assay_revision")
 
     async with serving(app) as client:
