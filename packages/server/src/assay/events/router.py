@@ -5,7 +5,8 @@ from datetime import timedelta
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+import msgspec
+from fastapi import APIRouter, Query, Request, Response
 from starlette.exceptions import HTTPException
 
 from assay.access import service as access
@@ -26,7 +27,7 @@ _OPENAPI: dict[str, Any] = {
 }
 
 
-@router.post("", status_code=202, openapi_extra=_OPENAPI)
+@router.post("", status_code=202, response_model=BatchOut, openapi_extra=_OPENAPI)
 async def send_events(
     request: Request,
     tx: Writes,
@@ -37,16 +38,17 @@ async def send_events(
         Key, Query(description="Project of the events, unless a key says it.")
     ] = DEFAULT_PROJECT,
     environment: Annotated[Key, Query(description="Their environment, likewise.")] = DEFAULT_ENVIRONMENT,
-) -> BatchOut:
+) -> Response:
     """Takes a batch of exposures and metric events; sending one again changes nothing."""
     batch = wire.read_batch(await request.body())
-    return await service.store(
+    answer = await service.store(
         tx,
         await _place(tx, token, project, environment),
         batch,
         now=now,
         max_ahead=timedelta(seconds=settings.event_max_ahead_seconds),
     )
+    return Response(msgspec.json.encode(answer), status_code=202, media_type="application/json")
 
 
 async def _place(tx: ReadSession, token: str | None, project: str, environment: str) -> uuid.UUID:

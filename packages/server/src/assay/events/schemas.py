@@ -1,20 +1,30 @@
-"""What the API answers to a batch of events."""
+"""What the API answers to a batch of events.
+
+Plain dataclasses: there are as many verdicts as events, and validating what we made ourselves would take
+longer than storing them.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated
 
 from pydantic import Field
 
 from assay.events.ingest import Verdict
-from assay.shared.schema import Outgoing
 
 
-class EventVerdict(Outgoing):
+@dataclass(frozen=True, slots=True)
+class EventVerdict:
     """What became of one event."""
 
-    id: str | None = Field(description="The event's identifier, derived from its content when it had none.")
+    id: Annotated[
+        str | None, Field(description="The event's identifier, derived from its content when it had none.")
+    ]
     verdict: Verdict
-    reason: str | None = Field(description="Why it was rejected.")
+    reason: Annotated[str | None, Field(description="Why it was rejected.")]
 
 
-class BatchOut(Outgoing):
+@dataclass(frozen=True, slots=True)
+class BatchOut:
     """What became of the batch; `verdicts` has one entry per item, in order."""
 
     accepted: int
