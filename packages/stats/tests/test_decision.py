@@ -200,12 +200,12 @@ sound_checks = st.lists(st.builds(a_check, st.floats(0.02, 1)), max_size=2)
 
 @st.composite
 def estimates(draw: st.DrawFn) -> Estimate:
-    """A difference by Welch or by a sequence, wherever it lies."""
+    """A difference by Welch or by a sequence, wherever it lies, at the level of a one-sided test of 0.05."""
     value, error = draw(st.floats(-6, 6)), draw(st.floats(0.1, 3))
     arms = Moments(1_000, 0.0, 999.0 * 500 * error**2), Moments(1_000, value, 999.0 * 500 * error**2)
     if draw(st.booleans()):
-        return welch(*arms)
-    return mixture_sprt(value, error, mixture_variance=1.0)
+        return welch(*arms, level=0.90)
+    return mixture_sprt(value, error, mixture_variance=1.0, level=0.90)
 
 
 @given(estimates(), st.sampled_from(Direction), st.booleans())
