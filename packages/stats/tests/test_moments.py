@@ -217,3 +217,11 @@ def test_squares_that_underflow_in_a_sum_are_said_to_be_unusable() -> None:
     moments = Moments.from_shifted_sums(n=2, shift=0.0, total=1e-196, total_squares=0.0)
 
     assert moments.defects == Reason.NOT_FINITE.code
+
+
+def test_sums_beyond_floating_point_say_so_without_a_warning() -> None:
+    moments = JointMoments.from_shifted_sums(
+        n=[2, 2], shift=[0.0], totals=[[np.inf], [1.0]], products=[[[np.inf]], [[1.0]]]
+    )
+
+    assert moments.defects[0] == Reason.NOT_FINITE.code

@@ -86,7 +86,11 @@ def build_app(
             Middleware(SecurityHeaders),
             Middleware(UnexpectedErrors),
             Middleware(Guards, settings=settings),
-            Middleware(BodyLimit, max_bytes=settings.max_body_bytes),
+            Middleware(
+                BodyLimit,
+                max_bytes=settings.max_body_bytes,
+                larger={"/ruleset": settings.max_import_bytes},
+            ),
         ],
     )
     app.front = Ofrep(settings, telemetry, host_check(settings))

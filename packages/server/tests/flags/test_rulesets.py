@@ -211,3 +211,13 @@ async def test_a_draft_is_published_as_it_was_drafted(database: Database, seed: 
 
     assert {each.key: each for each in found.flags} == {each.key: each for each in ruleset.flags}
     assert references.servable(flag) <= {None, *variants}
+
+
+async def test_a_whole_ruleset_may_be_larger_than_other_bodies(client: httpx2.AsyncClient) -> None:
+    body = b" " * 3_000_000
+
+    whole = await client.post("/api/v1/projects/default/environments/production/ruleset", content=body)
+    other = await client.post("/api/v1/projects", content=body)
+
+    assert whole.status_code == 422
+    assert other.status_code == 413

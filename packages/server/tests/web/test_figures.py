@@ -7,7 +7,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from assay.analysis.plan import Kind
-from assay.web.figures import PERCENT, PLAIN, POINTS, Scale, interval, p_value, plain, value_of
+from assay.web.figures import PERCENT, PLAIN, POINTS, Scale, interval, p_value, plain, value_of, writer
 
 from .factories import an_estimate, undefined
 
@@ -84,3 +84,8 @@ def test_a_tiny_p_keeps_its_magnitude() -> None:
 def read(text: str) -> float:
     """The number a person would take from the text."""
     return float(re.sub(r"[^0-9.e-]", "", text.replace("−", "-")))
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.0, 5e-324), (-1.7e308, 1.7e308), (1.0, 1.0), (2.0, 1.0)])
+def test_a_width_that_says_nothing_about_digits_is_no_obstacle(low: float, high: float) -> None:
+    assert writer(low, high, PLAIN)(1.5) == "1.5"

@@ -50,8 +50,8 @@ class Goal:
         """From a scalar difference against 0 that `Estimate.as_benefit` has turned: positive is better.
 
         The p-values are those of the estimate itself, sequential ones included. One sequential estimate that
-        looked at one side only cannot say both and is refused. Since a goal is tested on one side, the interval
-        that agrees with its verdict has level 1 - 2 * alpha / goals: 0.90 for one goal at the default alpha.
+        looked at one side only cannot say both and is refused. Since a goal is tested on one side, the
+        interval that agrees with its verdict has level 1 - 2 * alpha / goals: 0.90 for one goal by default.
         """
         return cls(
             name=name,

@@ -318,7 +318,7 @@ class JointMoments:
         single = Moments.from_shifted_sums(count[..., None], pilot, first, squares)
         with np.errstate(all="ignore"):
             crossed = first[..., :, None] * (first / count[..., None])[..., None, :]
-        comoments = np.where(count[..., None, None] > 0, second - crossed, 0.0)
+            comoments = np.where(count[..., None, None] > 0, second - crossed, 0.0)
         comoments = np.where(np.eye(pilot.shape[-1], dtype=np.bool_), single.m2[..., None, :], comoments)
         return cls(n=count, means=single.mean, comoments=comoments, missing=as_floats(missing))
 

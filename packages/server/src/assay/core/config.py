@@ -109,6 +109,9 @@ class Settings(BaseSettings):
         default=5.0, gt=0, description="How often counted evaluations and exposures are written."
     )
     max_body_bytes: int = Field(default=2_097_152, ge=1024, description="Largest request body.")
+    max_import_bytes: int = Field(
+        default=33_554_432, ge=1024, description="Largest body of a whole ruleset that is imported."
+    )
 
     log_format: Literal["console", "json"] = Field(default="console", description="How log lines look.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(

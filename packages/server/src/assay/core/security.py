@@ -1,5 +1,6 @@
 """Headers every answer carries, and the bound on what a request may carry."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -40,34 +41,41 @@ class SecurityHeaders:
 class BodyLimit:
     """Middleware: whoever reads a body beyond the limit gets 413 instead, without the rest being read."""
 
-    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, max_bytes: int, larger: Mapping[str, int]) -> None:
+        """`larger` has other limits for paths that end so."""
         self._app = app
         self._max_bytes = max_bytes
+        self._larger = larger
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Bounds HTTP requests; passes everything else on."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        limit = self._limit_of(scope["path"])
         # What is announced counts before the first byte, what arrives counts in any case.
         announced = Headers(scope=scope).get("content-length", "0")
-        read = int(announced) if announced.isdigit() and int(announced) > self._max_bytes else 0
+        read = int(announced) if announced.isdigit() and int(announced) > limit else 0
 
         async def bounded() -> Message:
             nonlocal read
-            self._require_within(read)
+            _require_within(read, limit)
             message = await receive()
             read += len(message.get("body", b""))
-            self._require_within(read)
+            _require_within(read, limit)
             return message
 
         await self._app(scope, bounded, send)
 
-    def _require_within(self, read_bytes: int) -> None:
-        if read_bytes > self._max_bytes:
-            raise HTTPException(
-                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-                f"the body is larger than {self._max_bytes:,} bytes; send it in smaller parts",
-                # Otherwise the server would go on reading the rest, only to throw it away.
-                headers={"Connection": "close"},
-            )
+    def _limit_of(self, path: str) -> int:
+        return next((limit for end, limit in self._larger.items() if path.endswith(end)), self._max_bytes)
+
+
+def _require_within(read_bytes: int, limit: int) -> None:
+    if read_bytes > limit:
+        raise HTTPException(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            f"the body is larger than {limit:,} bytes; send it in smaller parts",
+            # Otherwise the server would go on reading the rest, only to throw it away.
+            headers={"Connection": "close"},
+        )

@@ -93,9 +93,10 @@ def interval(estimate: Estimate, scale: Scale) -> Range:
 
 def writer(low: float | None, high: float | None, scale: Scale) -> Writer:
     """Writes numbers to the digits that suit this interval."""
-    if low is None or high is None or not high > low:
+    half_width = 0.0 if low is None or high is None else (high - low) / 2 * scale.factor
+    # A width may also underflow to 0 or overflow; it then says nothing about digits.
+    if not 0 < half_width < math.inf:
         return lambda value: number(abs(value) * scale.factor)
-    half_width = (high - low) / 2 * scale.factor
     decimals = max(0, HALF_WIDTH_DIGITS - 1 - math.floor(math.log10(half_width)))
     if decimals > MAX_DECIMALS:
         return lambda value: f"{abs(value) * scale.factor:.{HALF_WIDTH_DIGITS}g}"
