@@ -39,11 +39,14 @@ def server_url(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="session")
 def database_url(server_url: str) -> str:
-    """A migrated database that belongs to this worker process."""
-    name = f"assay_test_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}_{os.getpid()}"
-    url = fresh_database(server_url, name)
-    migrations.upgrade(url, schema="assay")
-    return url
+    """A migrated database of this worker process, for tests that commit; what they write stays."""
+    return _migrated(server_url, "committed")
+
+
+@pytest.fixture(scope="session")
+def empty_database_url(server_url: str) -> str:
+    """A migrated database of this worker process in which nothing is ever committed."""
+    return _migrated(server_url, "empty")
 
 
 @pytest.fixture
@@ -53,10 +56,10 @@ def settings(database_url: str) -> Settings:
 
 
 @pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
+async def database(empty_database_url: str) -> AsyncIterator[Database]:
     """The database inside one transaction that is rolled back after the test."""
     engine = create_async_engine(
-        sqlalchemy_url(database_url), poolclass=NullPool, connect_args=connection_arguments("assay")
+        sqlalchemy_url(empty_database_url), poolclass=NullPool, connect_args=connection_arguments("assay")
     )
     async with engine.connect() as connection:
         transaction = await connection.begin()
@@ -96,3 +99,10 @@ def plain_environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
         if name.startswith("ASSAY_"):
             monkeypatch.delenv(name)
     return monkeypatch
+
+
+def _migrated(server_url: str, kind: str) -> str:
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+    url = fresh_database(server_url, f"assay_test_{kind}_{worker}_{os.getpid()}")
+    migrations.upgrade(url, schema="assay")
+    return url
