@@ -13,7 +13,7 @@ NOT_CHECKED = "positive_data_acceptance"
 
 
 @pytest.mark.parametrize(
-    "seconds", [15, pytest.param(300, marks=[pytest.mark.reliability, pytest.mark.timeout(500)])]
+    "seconds", [15, pytest.param(300, marks=[pytest.mark.slow, pytest.mark.timeout(500)])]
 )
 def test_no_request_makes_the_api_fail_or_answer_outside_its_description(
     seconds: int, tmp_path: Path
