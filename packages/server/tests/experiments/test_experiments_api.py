@@ -30,7 +30,7 @@ async def test_an_experiment_is_read_as_it_was_registered(client: httpx2.AsyncCl
 async def test_metrics_must_exist_and_all_missing_ones_are_named(client: httpx2.AsyncClient) -> None:
     answer = await client.post(EXPERIMENTS, json=an_experiment(metrics=["a", "b"]))
 
-    assert answer.status_code == 404
+    assert answer.status_code == 422
     assert "'a', 'b'" in answer.json()["detail"]
 
 
@@ -39,7 +39,7 @@ async def test_the_environment_must_exist(client: httpx2.AsyncClient) -> None:
 
     answer = await client.post(EXPERIMENTS, json=an_experiment(assignments=source))
 
-    assert answer.json()["code"] == "environment_not_found"
+    assert answer.json()["code"] == "unknown_environment"
 
 
 @pytest.mark.parametrize(
@@ -82,5 +82,5 @@ async def test_nothing_changes_when_a_change_names_an_unknown_metric(client: htt
 
     answer = await client.patch(f"{EXPERIMENTS}/gate", json={"name": "New", "metrics": ["none"]})
 
-    assert answer.status_code == 404
+    assert answer.status_code == 422
     assert (await client.get(f"{EXPERIMENTS}/gate")).json()["name"] == "Gate"

@@ -221,3 +221,9 @@ async def test_a_whole_ruleset_may_be_larger_than_other_bodies(client: httpx2.As
 
     assert whole.status_code == 422
     assert other.status_code == 413
+
+
+async def test_another_environment_that_the_body_names_must_exist(client: httpx2.AsyncClient) -> None:
+    answer = await client.post(f"{PRODUCTION}/clone", json={"environment": "mars"})
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "unknown_environment")

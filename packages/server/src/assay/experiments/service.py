@@ -16,12 +16,12 @@ async def create(tx: WriteSession, project_key: str, new: ExperimentCreate) -> E
     """A new observed experiment of a project.
 
     Raises:
-        MetricNotFound: It names a metric that does not exist.
-        EnvironmentNotFound: Its exposures would come from an environment that does not exist.
+        UnknownMetric: It names a metric that does not exist.
+        UnknownEnvironment: Its exposures would come from an environment that does not exist.
         ExperimentKeyTaken: The project has an experiment with this key.
     """
     project = await projects.get(tx, project_key)
-    await projects.get_environment(tx, project_key, new.assignments.environment)
+    await projects.require_environment(tx, project_key, new.assignments.environment)
     await metrics.require_all(tx, project_key, new.metrics)
     experiment = await repository.insert_experiment(tx, project.id, new.model_dump())
     if experiment is None:
@@ -49,7 +49,7 @@ async def update(tx: WriteSession, project_key: str, key: str, change: Experimen
     """The experiment as changed.
 
     Raises:
-        MetricNotFound: The new list names a metric that does not exist.
+        UnknownMetric: The new list names a metric that does not exist.
     """
     experiment = await _row(tx, project_key, key)
     if change.metrics is not None:

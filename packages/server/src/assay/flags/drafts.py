@@ -14,6 +14,7 @@ from assay.flags.models import FlagRevision, FlagRow, FlagState
 from assay.flags.publishing import Next, Place, flag_subject
 from assay.flags.repository import By, Standing
 from assay.flags.schemas import Configuration, Published, StateOut
+from assay.projects import service as projects
 from assay.shared import pagination
 from assay_engine import Flag
 from assay_engine.parsing import flag_from_json
@@ -166,6 +167,7 @@ async def copy(
         NotPublished: The other environment serves nothing of it.
     """
     found = await locked(tx, project_key, key, environment_key, if_match=if_match)
+    await projects.require_environment(tx, project_key, source)
     other = await _here(tx, project_key, found.row, source)
     return await _draft(tx, found, documents.configuration_of(_served(other)), by=by)
 

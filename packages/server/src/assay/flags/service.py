@@ -214,6 +214,7 @@ async def clone(
         NotPublished: The other environment does not serve one of the flags.
         Unpublishable: What the environment would serve fails the check; nothing has been changed.
     """
+    await projects.require_environment(tx, project_key, source)
     other = await publishing.place_of(tx, project_key, source)
     ruleset = await published_ruleset(tx, other.environment_id)
     if keys is not None:

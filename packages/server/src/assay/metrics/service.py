@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from assay.core.database import ReadSession, WriteSession
 from assay.metrics import repository
-from assay.metrics.errors import MetricKeyTaken, MetricNotFound
+from assay.metrics.errors import MetricKeyTaken, MetricNotFound, UnknownMetric
 from assay.metrics.models import Metric
 from assay.metrics.schemas import MetricCreate, MetricOut, MetricUpdate
 from assay.projects import service as projects
@@ -37,13 +37,13 @@ async def require_all(tx: ReadSession, project_key: str, keys: Sequence[str]) ->
     """The metrics with these keys, in the order asked.
 
     Raises:
-        MetricNotFound: One or more do not exist; the message names them all.
+        UnknownMetric: One or more do not exist; the message names them all.
     """
     project = await projects.get(tx, project_key)
     found = {metric.key: metric for metric in await repository.by_keys(tx, project.id, keys)}
     if missing := [key for key in keys if key not in found]:
         named = ", ".join(repr(key) for key in missing)
-        raise MetricNotFound(f"project {project_key!r} has no metric {named}", value=missing)
+        raise UnknownMetric(f"project {project_key!r} has no metric {named}", value=missing)
     return [MetricOut.model_validate(found[key]) for key in keys]
 
 

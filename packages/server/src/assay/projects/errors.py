@@ -1,6 +1,6 @@
 """How work with projects can fail."""
 
-from assay.shared.errors import Conflict, NotFound
+from assay.shared.errors import Conflict, Invalid, NotFound
 
 
 class ProjectNotFound(NotFound):
@@ -13,6 +13,12 @@ class EnvironmentNotFound(NotFound):
     """The project has no such environment."""
 
     code = "environment_not_found"
+
+
+class UnknownEnvironment(Invalid):
+    """The input names an environment that the project does not have."""
+
+    code = "unknown_environment"
 
 
 class KeyTaken(Conflict):

@@ -7,7 +7,7 @@ from assay.audit import service as audit
 from assay.audit.schemas import AuditEntryOut
 from assay.core.database import ReadSession, WriteSession
 from assay.projects import repository
-from assay.projects.errors import EnvironmentNotFound, KeyTaken, ProjectNotFound
+from assay.projects.errors import EnvironmentNotFound, KeyTaken, ProjectNotFound, UnknownEnvironment
 from assay.projects.models import Environment, Project
 from assay.projects.schemas import EnvironmentCreate, ProjectCreate, ProjectUpdate
 from assay.shared import pagination
@@ -90,6 +90,18 @@ async def get_environment(tx: ReadSession, project_key: str, key: str) -> Enviro
     if environment is None:
         raise EnvironmentNotFound(f"project {project_key!r} has no environment {key!r}", value=key)
     return environment
+
+
+async def require_environment(tx: ReadSession, project_key: str, key: str) -> Environment:
+    """An environment that the input names beside the one it is about.
+
+    Raises:
+        UnknownEnvironment: The project has none of this key.
+    """
+    try:
+        return await get_environment(tx, project_key, key)
+    except EnvironmentNotFound as error:
+        raise UnknownEnvironment(error.message, value=key) from error
 
 
 async def environments(
