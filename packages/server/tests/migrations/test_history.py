@@ -51,6 +51,36 @@ def test_an_upgrade_of_the_newest_schema_changes_nothing(empty_database: str) ->
     assert tables(empty_database) == before
 
 
+def test_events_survive_the_way_up_and_down(empty_database: str) -> None:
+    migrations.upgrade(empty_database, schema=SCHEMA, revision="0003")
+    with psycopg.connect(libpq_url(empty_database), options=f"-csearch_path={SCHEMA}") as connection:
+        connection.execute(
+            "INSERT INTO project (id, key, name) VALUES (gen_random_uuid(), 'p', 'P');"
+            "INSERT INTO environment (id, project_id, key, name, revision)"
+            " SELECT gen_random_uuid(), id, 'e', 'E', 0 FROM project;"
+            "INSERT INTO event (environment_id, event_id, kind, name, unit, at, received_at, properties)"
+            " SELECT id, number, 'event', 'n', 'u', now(), now(), '{\"a\": 1}'"
+            " FROM environment, generate_series(1, 3) AS number"
+        )
+    before = events(empty_database)
+
+    migrations.upgrade(empty_database, schema=SCHEMA)
+    upgraded = events(empty_database)
+    migrations.downgrade(empty_database, schema=SCHEMA, revision="0003")
+
+    assert len(before) == 3
+    assert upgraded == before == events(empty_database)
+
+
+def events(url: str) -> list[tuple[object, ...]]:
+    """The events of the database, as every revision knows them."""
+    with psycopg.connect(libpq_url(url), options=f"-csearch_path={SCHEMA}") as connection:
+        return connection.execute(
+            "SELECT environment_id, event_id, kind, name, unit, at, received_at, variant, value, properties"
+            " FROM event ORDER BY event_id"
+        ).fetchall()
+
+
 def tables(url: str) -> set[str]:
     """The tables of the schema."""
     with psycopg.connect(libpq_url(url)) as connection:

@@ -10,16 +10,27 @@ from sqlalchemy import text
 from assay.core.database import ReadSession, WriteSession
 from assay.events.ingest import Row
 
+# Held shared by whoever adds events and alone by whoever closes a slot: a closed slot never changes again.
+WRITING_LOCK = 0x45564E54
+
+_LOCK_WRITING = text("SELECT pg_advisory_xact_lock_shared(:lock)")
+
 _APPEND = text("""
     INSERT INTO event (
-        environment_id, event_id, kind, name, unit, at, received_at, variant, value, properties
+        slot, environment_id, event_id, kind, name, unit, at, received_at, variant, value, properties
     )
-    SELECT :environment_id, event_id, kind, name, unit, at, :received_at, variant, value, properties::jsonb
+    SELECT (SELECT slot FROM event_buffer), :environment_id, event_id, kind, name, unit, at, :received_at,
+        variant, value, properties::jsonb
     FROM unnest(
         CAST(:event_ids AS text[]), CAST(:kinds AS text[]), CAST(:names AS text[]), CAST(:units AS text[]),
         CAST(:ats AS timestamptz[]), CAST(:variants AS text[]), CAST(:values AS float8[]),
         CAST(:properties AS text[])
     ) AS new (event_id, kind, name, unit, at, variant, value, properties)
+    WHERE NOT EXISTS (
+        SELECT FROM event AS stored
+        WHERE stored.slot IN (0, 1) AND stored.environment_id = :environment_id
+          AND stored.event_id = new.event_id
+    )
     ON CONFLICT DO NOTHING
     RETURNING event_id
 """)
@@ -27,8 +38,12 @@ _APPEND = text("""
 _RECENT = text("""
     SELECT DISTINCT ON (unit) unit, properties
     FROM (
-        SELECT unit, properties, received_at FROM event
-        WHERE environment_id = :environment_id AND kind = 'exposure'
+        SELECT unit, properties, received_at FROM (
+            SELECT unit, properties, received_at FROM event
+            WHERE environment_id = :environment_id AND kind = 'exposure'
+            UNION ALL
+            SELECT unit, properties, received_at FROM event_recent WHERE environment_id = :environment_id
+        ) AS known
         ORDER BY received_at DESC
         LIMIT :limit
     ) AS newest
@@ -50,6 +65,8 @@ async def append(
     """Stores what is new and returns its identifiers; rows seen before are left as they are."""
     # Sorted, so that two batches that share events lock them in the same order and cannot deadlock.
     ordered = sorted(rows, key=lambda row: row.event_id)
+    # A statement of its own: the next one's snapshot is taken when no slot can be closed any more.
+    await tx.execute(_LOCK_WRITING, {"lock": WRITING_LOCK})
     stored = await tx.execute(
         _APPEND,
         {
