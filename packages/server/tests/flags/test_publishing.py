@@ -1,6 +1,7 @@
 """Drafts, publishing, history and the switch over HTTP."""
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx2
@@ -9,7 +10,8 @@ import pytest
 
 from assay.core.config import Settings
 from assay.core.database import Database
-from assay.flags import repository
+from assay.flags import part_repository
+from assay.flags.repository import By
 from assay.main import build_app
 from assay.projects import service as projects
 from support_app import borrowed, serving
@@ -306,11 +308,13 @@ async def test_revisions_are_listed_newest_first(client: httpx2.AsyncClient) -> 
     older = await client.get(f"{at('checkout')}/revisions", params={"cursor": newest["next_cursor"]})
     first = await client.get(f"{at('checkout')}/revisions/1")
     none = await client.get(f"{at('checkout')}/revisions/9")
+    named = await client.post(f"{at('checkout')}/revert", json={"revision": 9})
 
     assert [each["number"] for each in newest["items"]] == [2]
     assert [each["number"] for each in older.json()["items"]] == [1]
     assert first.json() == older.json()["items"][0]
-    assert none.json()["code"] == "revision_not_found"
+    assert (none.status_code, none.json()["code"]) == (404, "revision_not_found")
+    assert (named.status_code, named.json()["code"]) == (422, "unknown_revision")
 
 
 async def test_the_switch_works_in_one_call_and_leaves_the_draft(client: httpx2.AsyncClient) -> None:
@@ -340,7 +344,14 @@ async def test_the_switch_works_though_something_else_is_broken(
     async with database.writing() as tx:
         environment = await projects.get_environment(tx, "default", "production")
         broken = '{"id":"broken","condition":{"segment":"gone"}}'
-        await repository.put_parts(tx, environment.id, {("segment", "broken"): broken})
+        await part_repository.put_parts(
+            tx,
+            environment.id,
+            {("segment", "broken"): broken},
+            environment_revision=1,
+            action="imported",
+            by=By("local", datetime.now(UTC)),
+        )
 
     refused = await publish(client, "checkout", a_configuration())
     off = await client.post(f"{at('checkout')}/off", json={})

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from assay.flags.errors import MalformedFlag, Unpublishable
 from assay.shared.errors import Detail
-from assay_engine import DatafileError, Flag, Ruleset, Segment
+from assay_engine import DatafileError, Flag, Ruleset
 from assay_engine.parsing import (
     MOST_FLAGS,
     flag_from_json,
@@ -20,12 +20,19 @@ from assay_engine.parsing import (
     segment_from_json,
 )
 from assay_engine.rules.check import check_meaning, errors
+from assay_engine.writing import holdout_to_json, layer_to_json, segment_to_json
 
 CONFIGURATION = ("enabled", "rules", "fallthrough", "off")
 BOOLEAN_VARIANTS: Mapping[str, Any] = {"on": True, "off": False}
 
 T = TypeVar("T")
 Document = dict[str, Any]
+
+_REWRITTEN: Mapping[str, Callable[[object], Document]] = {
+    "segment": lambda document: segment_to_json(segment_from_json(document)),
+    "layer": lambda document: layer_to_json(layer_from_json(document)),
+    "holdout": lambda document: holdout_to_json(holdout_from_json(document)),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,13 +132,19 @@ def initial_configuration(definition: Definition) -> Document:
     return {"enabled": False, **off}
 
 
-def segment(document: Mapping[str, Any]) -> Segment:
-    """A segment from its wire form.
+def part(kind: str, document: Mapping[str, Any]) -> Document:
+    """A segment, layer or holdout as the engine writes it; a field of None counts as left out.
 
     Raises:
         MalformedFlag: The document is not of the format.
     """
-    return _parsed(segment_from_json, {name: value for name, value in document.items() if value is not None})
+    given = {name: value for name, value in document.items() if value is not None}
+    return _parsed(_REWRITTEN[kind], given)
+
+
+def part_configuration(document: Mapping[str, Any]) -> Document:
+    """What a part's document says beside its id."""
+    return {name: value for name, value in document.items() if name != "id"}
 
 
 def to_text(document: Mapping[str, object]) -> str:

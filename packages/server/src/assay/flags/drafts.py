@@ -9,7 +9,7 @@ from assay.audit.schemas import ChangeOut
 from assay.core.database import ReadSession, WriteSession
 from assay.flags import conditions, documents, publishing, repository, service
 from assay.flags.documents import Definition, Document
-from assay.flags.errors import NothingToPublish, NotPublished, RevisionNotFound
+from assay.flags.errors import NothingToPublish, NotPublished, RevisionNotFound, UnknownRevision
 from assay.flags.models import FlagRevision, FlagRow, FlagState
 from assay.flags.publishing import Next, Place, flag_subject
 from assay.flags.repository import By, Standing
@@ -215,12 +215,15 @@ async def revert(
     """The flag served again exactly as in an earlier revision; drafts stay.
 
     Raises:
-        RevisionNotFound: There is no such revision.
+        UnknownRevision: There is no such revision.
         NothingToPublish: It is what is served.
         Unpublishable: What was right then does not fit what the environment serves now.
     """
     found = await _locked(tx, project_key, key, environment_key)
-    earlier = await _revision(tx, found, number)
+    try:
+        earlier = await _revision(tx, found, number)
+    except RevisionNotFound as error:
+        raise UnknownRevision(error.message, value=number) from error
     if found.served is not None and documents.to_text(found.served) == documents.to_text(earlier.document):
         raise NothingToPublish(
             f"revision {number} of flag {key!r} is what {environment_key!r} serves already"

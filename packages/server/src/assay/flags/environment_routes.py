@@ -1,13 +1,11 @@
 """Flags in an environment over HTTP: drafts, publishing, history, the switch."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Response
 
 from assay.core.dependencies import Now, Reads, RetryingRoute, Writes
 from assay.core.parameters import LIMIT, Cursor, Limit
 from assay.flags import drafts, insight
-from assay.flags.routing import EnvironmentKey, FlagKey, IfMatch, ProjectKey, by
+from assay.flags.routing import EnvironmentKey, FlagKey, IfMatch, Number, ProjectKey, by
 from assay.flags.schemas import (
     Configuration,
     DraftCopy,
@@ -25,7 +23,6 @@ router = APIRouter(
     tags=["flags"],
     route_class=RetryingRoute,
 )
-Number = Annotated[int, Path(ge=1, description="Number of the revision.")]
 
 
 @router.get("")

@@ -1,4 +1,4 @@
-"""How work with flags and segments can fail."""
+"""How work with flags, segments, layers and holdouts can fail."""
 
 from assay.shared.errors import ConditionMissing, Conflict, Invalid, NotFound, Stale
 
@@ -46,15 +46,21 @@ class NothingToPublish(Conflict):
 
 
 class NotPublished(Conflict):
-    """The environment has never served the flag."""
+    """The environment does not serve the flag, segment, layer or holdout."""
 
     code = "not_published"
 
 
 class RevisionNotFound(NotFound):
-    """The flag has no such revision in this environment."""
+    """The flag, segment, layer or holdout has no such revision in this environment."""
 
     code = "revision_not_found"
+
+
+class UnknownRevision(Invalid):
+    """The input names a revision that does not exist."""
+
+    code = "unknown_revision"
 
 
 class SegmentNotFound(NotFound):
@@ -73,6 +79,42 @@ class SegmentInUse(Conflict):
     """Flags or other segments refer to the segment."""
 
     code = "segment_in_use"
+
+
+class LayerNotFound(NotFound):
+    """The environment has no such layer."""
+
+    code = "layer_not_found"
+
+
+class LayerKeyTaken(Conflict):
+    """The environment has a layer with this key already."""
+
+    code = "layer_key_taken"
+
+
+class LayerInUse(Conflict):
+    """Flags split their units in the layer."""
+
+    code = "layer_in_use"
+
+
+class HoldoutNotFound(NotFound):
+    """The environment has no such holdout."""
+
+    code = "holdout_not_found"
+
+
+class HoldoutKeyTaken(Conflict):
+    """The environment has a holdout with this key already."""
+
+    code = "holdout_key_taken"
+
+
+class HoldoutInUse(Conflict):
+    """Flags run experiments that the holdout keeps units out of."""
+
+    code = "holdout_in_use"
 
 
 class StaleVersion(Stale):

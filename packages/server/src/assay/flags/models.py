@@ -8,7 +8,15 @@ import uuid
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, PrimaryKeyConstraint, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    PrimaryKeyConstraint,
+    UniqueConstraint,
+)
 from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -74,7 +82,7 @@ class FlagState(Base):
 
 
 class RulesetPart(Timestamped, Base):
-    """A segment, layer or holdout of an environment."""
+    """A segment, layer or holdout of an environment: what is served of it and the draft of the next."""
 
     __tablename__ = "ruleset_part"
     __table_args__ = (PrimaryKeyConstraint("environment_id", "kind", "key"),)
@@ -85,6 +93,34 @@ class RulesetPart(Timestamped, Base):
     document: Mapped[dict[str, Any]] = mapped_column(JSON)
     description: Mapped[str]
     version: Mapped[int]
+    number: Mapped[int]
+    draft: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    drafted_by: Mapped[str | None]
+    drafted_at: Mapped[datetime | None]
+
+
+class PartRevision(Identified, Base):
+    """What one environment served of a segment, layer or holdout from one moment on; never changed."""
+
+    __tablename__ = "part_revision"
+    __table_args__ = (
+        UniqueConstraint("environment_id", "kind", "key", "number"),
+        ForeignKeyConstraint(
+            ["environment_id", "kind", "key"],
+            ["ruleset_part.environment_id", "ruleset_part.kind", "ruleset_part.key"],
+        ),
+    )
+
+    environment_id: Mapped[uuid.UUID]
+    kind: Mapped[str]
+    key: Mapped[str]
+    number: Mapped[int]
+    environment_revision: Mapped[int]
+    document: Mapped[dict[str, Any]] = mapped_column(JSON)
+    action: Mapped[str]
+    actor: Mapped[str]
+    note: Mapped[str]
+    at: Mapped[datetime]
 
 
 class FlagEvaluations(Base):

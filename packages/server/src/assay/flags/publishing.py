@@ -14,7 +14,7 @@ import anyio.to_thread
 
 from assay.audit import service as audit
 from assay.core.database import ReadSession, WriteSession
-from assay.flags import documents, repository
+from assay.flags import documents, part_repository, repository
 from assay.flags.documents import Texts
 from assay.flags.repository import By, Revised, Standing
 from assay.projects import service as projects
@@ -72,7 +72,9 @@ async def serve(
     rest = (await repository.served(tx, place.environment_id)).without_flags(new).with_parts(parts or {})
     await _check(place, rest, [each.flag for each in new.values()])
     if parts:
-        await repository.put_parts(tx, place.environment_id, parts)
+        await part_repository.put_parts(
+            tx, place.environment_id, parts, environment_revision=revision, action=action, by=by
+        )
     await _revise(tx, place, new.values(), revision=revision, action=action, by=by)
     return revision
 

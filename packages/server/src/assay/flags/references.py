@@ -54,9 +54,22 @@ def servable(flag: Flag) -> set[str | None]:
     return found | (_served_by(flag.fallthrough, flag) if flag.fallthrough else {None})
 
 
-def segments_in(document: object) -> set[str]:
-    """The segments that conditions of a document name."""
-    return set(_named(document, "segment"))
+def named_in(document: object, kind: str) -> set[str]:
+    """The segments, or whatever else the kind is, that a document refers to."""
+    return set(_named(document, kind))
+
+
+def held_out(ruleset: Ruleset, key: str) -> list[tuple[str, str]]:
+    """Enabled flags and their experiments that the holdout with this key keeps units out of."""
+    scopes = [holdout.experiments for holdout in ruleset.holdouts if holdout.id == key]
+    return [
+        (flag.key, experiment)
+        for scope in scopes
+        for flag in ruleset.flags
+        if flag.enabled
+        for experiment in sorted(experiments_of(flag))
+        if scope is None or experiment in scope
+    ]
 
 
 def _is_limited(rule: Rule) -> bool:

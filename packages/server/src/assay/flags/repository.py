@@ -1,4 +1,4 @@
-"""Queries over flags, what environments serve of them, and how often."""
+"""Queries over flags, what environments serve, and how often."""
 
 import uuid
 from collections.abc import Collection, Mapping, Sequence
@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from assay.core.database import ReadSession, WriteSession
 from assay.flags import searching
 from assay.flags.documents import Definition, Document, Texts, json_array, to_text
-from assay.flags.models import FlagEvaluations, FlagRevision, FlagRow, FlagState, RulesetPart
+from assay.flags.models import FlagEvaluations, FlagRevision, FlagRow, FlagState
 from assay.shared import pagination
 from assay.shared.ids import new_id
 
@@ -76,15 +76,6 @@ _SERVE = text("""
     FROM unnest(CAST(:ids AS uuid[]), CAST(:flag_ids AS uuid[])) AS new (id, flag_id)
     ON CONFLICT (flag_id, environment_id) DO UPDATE
     SET revision_id = excluded.revision_id, version = flag_state.version + 1
-""")
-
-_PUT_PARTS = text("""
-    INSERT INTO ruleset_part (environment_id, kind, key, document, description, version)
-    SELECT :environment_id, kind, key, CAST(document AS json), '', 1
-    FROM unnest(CAST(:kinds AS text[]), CAST(:keys AS text[]), CAST(:documents AS text[]))
-        AS new (kind, key, document)
-    ON CONFLICT (environment_id, kind, key) DO UPDATE
-    SET document = excluded.document, version = ruleset_part.version + 1, updated_at = now()
 """)
 
 _COUNT = text("""
@@ -331,52 +322,6 @@ async def drafts(tx: ReadSession, environment_id: uuid.UUID) -> dict[str, Docume
     return {key: draft for key, draft in rows if draft is not None}
 
 
-async def part(tx: ReadSession, environment_id: uuid.UUID, kind: str, key: str) -> RulesetPart | None:
-    """A segment, layer or holdout, as the database has it now."""
-    statement = _parts(environment_id, kind).where(RulesetPart.key == key)
-    return await tx.scalar(statement, execution_options={"populate_existing": True})
-
-
-async def parts(
-    tx: ReadSession, environment_id: uuid.UUID, kind: str, *, beyond: str, limit: int
-) -> Sequence[RulesetPart]:
-    """Parts of one kind by key, from the first after `beyond`."""
-    statement = _parts(environment_id, kind).where(RulesetPart.key > beyond)
-    return (await tx.scalars(statement.order_by(RulesetPart.key).limit(limit))).all()
-
-
-async def put_parts(tx: WriteSession, environment_id: uuid.UUID, new: Mapping[tuple[str, str], str]) -> None:
-    """Adds or replaces parts, given as JSON text by kind and key."""
-    parameters = {
-        "environment_id": environment_id,
-        "kinds": [kind for kind, _ in new],
-        "keys": [key for _, key in new],
-        "documents": list(new.values()),
-    }
-    await tx.execute(_PUT_PARTS, parameters)
-
-
-async def describe_part(
-    tx: WriteSession, environment_id: uuid.UUID, kind: str, key: str, description: str
-) -> None:
-    """Says what a part is for."""
-    await tx.execute(
-        update(RulesetPart)
-        .where(RulesetPart.environment_id == environment_id, RulesetPart.kind == kind, RulesetPart.key == key)
-        .values(description=description)
-        .execution_options(synchronize_session=False)
-    )
-
-
-async def delete_part(tx: WriteSession, environment_id: uuid.UUID, kind: str, key: str) -> None:
-    """Removes a part."""
-    await tx.execute(
-        delete(RulesetPart).where(
-            RulesetPart.environment_id == environment_id, RulesetPart.kind == kind, RulesetPart.key == key
-        )
-    )
-
-
 async def add_evaluations(
     tx: WriteSession, environment_id: uuid.UUID, counts: Mapping[tuple[str, str], int], *, at: datetime
 ) -> None:
@@ -432,10 +377,6 @@ def _revisions(flag_id: uuid.UUID, environment_id: uuid.UUID) -> Select[FlagRevi
     return select(FlagRevision).where(
         FlagRevision.flag_id == flag_id, FlagRevision.environment_id == environment_id
     )
-
-
-def _parts(environment_id: uuid.UUID, kind: str) -> Select[RulesetPart]:
-    return select(RulesetPart).where(RulesetPart.environment_id == environment_id, RulesetPart.kind == kind)
 
 
 def _words(values: Mapping[str, Any]) -> ColumnElement[str]:

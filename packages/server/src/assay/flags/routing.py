@@ -12,7 +12,8 @@ from assay.shared.ids import Key
 ProjectKey = Annotated[Key, Path(description="Key of the project.")]
 FlagKey = Annotated[Key, Path(description="Key of the flag.")]
 EnvironmentKey = Annotated[Key, Path(description="Key of the environment.")]
-SegmentKey = Annotated[Key, Path(description="Key of the segment.")]
+PartKey = Annotated[Key, Path(description="Key of the part.")]
+Number = Annotated[int, Path(ge=1, description="Number of the revision.")]
 IfMatch = Annotated[
     str | None, Header(alias="If-Match", description="ETag of what the change was made from; required.")
 ]

@@ -1,4 +1,4 @@
-"""All that an environment serves over HTTP: taken out, put in, cloned; and its segments."""
+"""All that an environment serves over HTTP: taken out, put in, cloned."""
 
 from datetime import timedelta
 from typing import Annotated, Any
@@ -8,19 +8,11 @@ from fastapi import APIRouter, Query, Request, Response
 
 from assay.core.dependencies import Now, Reads, RetryingRoute, Writes
 from assay.core.parameters import LIMIT, Cursor, Limit
-from assay.flags import insight, segments, service
+from assay.flags import insight, service
 from assay.flags.errors import MalformedFlag
-from assay.flags.routing import EnvironmentKey, IfMatch, ProjectKey, SegmentKey, by
-from assay.flags.schemas import (
-    CloneRequest,
-    RulesetPublished,
-    SegmentCreate,
-    SegmentOut,
-    SegmentUpdate,
-    StalenessOut,
-)
+from assay.flags.routing import EnvironmentKey, ProjectKey, by
+from assay.flags.schemas import CloneRequest, RulesetPublished, StalenessOut
 from assay.projects import service as projects
-from assay.shared.ids import Key
 from assay.shared.pagination import Page
 from assay_engine import DatafileError, Ruleset, dumps, loads
 
@@ -35,7 +27,6 @@ _DATAFILE: dict[str, Any] = {
     }
 }
 QuietDays = Annotated[int, Query(ge=1, le=3650, description="For how long nothing must have happened.")]
-SegmentCursor = Annotated[Key | None, Query(description="`next_cursor` of the page before.")]
 
 
 @router.get("/ruleset", response_class=Response, responses={200: {"content": {"application/json": {}}}})
@@ -80,79 +71,6 @@ async def staleness(
         tx, project, environment, quiet=timedelta(days=days), cursor=cursor, limit=limit, now=now
     )
     return Page(items=items, next_cursor=following)
-
-
-@router.post("/segments", status_code=201)
-async def create_segment(
-    project: ProjectKey,
-    environment: EnvironmentKey,
-    new: SegmentCreate,
-    tx: Writes,
-    now: Now,
-    response: Response,
-) -> SegmentOut:
-    """Makes a segment."""
-    segment = await segments.create(tx, project, environment, new, by=by(now))
-    response.headers["Location"] = (
-        f"/api/v1/projects/{project}/environments/{environment}/segments/{segment.key}"
-    )
-    return _tagged(segment, response)
-
-
-@router.get("/segments")
-async def list_segments(
-    project: ProjectKey,
-    environment: EnvironmentKey,
-    tx: Reads,
-    cursor: SegmentCursor = None,
-    limit: Limit = LIMIT,
-) -> Page[SegmentOut]:
-    """Lists an environment's segments by key."""
-    items, following = await segments.listing(tx, project, environment, cursor=cursor, limit=limit)
-    return Page(items=items, next_cursor=following)
-
-
-@router.get("/segments/{segment}")
-async def get_segment(
-    project: ProjectKey, environment: EnvironmentKey, segment: SegmentKey, tx: Reads, response: Response
-) -> SegmentOut:
-    """Reads a segment."""
-    return _tagged(await segments.get(tx, project, environment, segment), response)
-
-
-@router.patch("/segments/{segment}")
-async def update_segment(
-    project: ProjectKey,
-    environment: EnvironmentKey,
-    segment: SegmentKey,
-    change: SegmentUpdate,
-    tx: Writes,
-    now: Now,
-    response: Response,
-    if_match: IfMatch = None,
-) -> SegmentOut:
-    """Changes a segment, effective at once; null takes `unit` or `condition` away."""
-    given = change.model_dump(exclude_unset=True)
-    changed = await segments.update(tx, project, environment, segment, given, if_match=if_match, by=by(now))
-    return _tagged(changed, response)
-
-
-@router.delete("/segments/{segment}", status_code=204)
-async def delete_segment(
-    project: ProjectKey,
-    environment: EnvironmentKey,
-    segment: SegmentKey,
-    tx: Writes,
-    now: Now,
-    if_match: IfMatch = None,
-) -> None:
-    """Removes a segment that nothing refers to."""
-    await segments.delete(tx, project, environment, segment, if_match=if_match, by=by(now))
-
-
-def _tagged(segment: SegmentOut, response: Response) -> SegmentOut:
-    response.headers["ETag"] = segment.etag
-    return segment
 
 
 def _loaded(body: bytes) -> Ruleset:

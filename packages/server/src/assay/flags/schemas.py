@@ -1,4 +1,4 @@
-"""What the API takes and gives about flags and segments."""
+"""What the API takes and gives about flags."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -132,43 +132,6 @@ class RulesetPublished(Outgoing):
 
     revision: int = Field(description="The environment's revision now.")
     changed: int = Field(description="How many flags, segments, layers and holdouts are new or different.")
-
-
-class SegmentCreate(Incoming):
-    """A new segment of an environment."""
-
-    key: Key
-    description: Text = ""
-    unit: str | list[str] | None = Field(
-        None, description="Attribute of the members; the targeting key if null."
-    )
-    include: list[str] = Field(default_factory=list[str])
-    exclude: list[str] = Field(default_factory=list[str])
-    condition: Part | None = None
-
-
-class SegmentUpdate(Incoming):
-    """Parts of a segment; those left out stay as they are."""
-
-    description: Text = ""
-    unit: str | list[str] | None = None
-    include: list[str] = Field(default_factory=list[str])
-    exclude: list[str] = Field(default_factory=list[str])
-    condition: Part | None = None
-
-
-class SegmentOut(Outgoing):
-    """A segment: the included, less the excluded, and whoever else meets the condition."""
-
-    key: str
-    description: str
-    unit: str | list[str] | None
-    include: list[str]
-    exclude: list[str]
-    condition: Part | None
-    created_at: datetime
-    updated_at: datetime
-    etag: ETag
 
 
 class VariantCount(Outgoing):

@@ -371,7 +371,8 @@ def _texts(ruleset: Ruleset) -> dict[str, str]:
 
 
 def _require_possible_keys(ruleset: Ruleset) -> None:
-    keys = [flag.key for flag in ruleset.flags] + [segment.id for segment in ruleset.segments]
+    parts = (*ruleset.segments, *ruleset.layers, *ruleset.holdouts)
+    keys = [flag.key for flag in ruleset.flags] + [each.id for each in parts]
     if wrong := [key for key in keys if not is_key(key)]:
         raise MalformedFlag(
             f"{wrong[0]!r} cannot be a key here: up to 64 of a-z 0-9 _ . -, beginning with a letter or digit",
