@@ -253,3 +253,17 @@ def test_a_float_flag_has_floats_and_an_integer_flag_integers() -> None:
 def test_a_datafile_too_large_is_refused_unread() -> None:
     with pytest.raises(DatafileError, match="at most 67108864 are allowed"):
         loads(b" " * (limits.LARGEST_DATAFILE_BYTES + 1))
+
+
+def test_clauses_are_shared_only_with_their_equals() -> None:
+    def values(*written: Any) -> list[Any]:
+        clause = {"attribute": "shared", "operator": "in", "values": list(written)}
+        rule = {"id": "r", "condition": clause, "serve": {"variant": "on"}}
+        return json.loads(dumps(loads(datafile({**FLAG, "rules": [rule]}))))["flags"][0]["rules"][0][
+            "condition"
+        ]["values"]
+
+    for written in ([1], [True], [1.0], [0.0], [-0.0], [1, True], ["1"], [0], [False]):
+        assert [(type(each), str(each)) for each in values(*written)] == [
+            (type(each), str(each)) for each in written
+        ]

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from functools import lru_cache
-from typing import TypeAlias, TypeVar, cast
+from typing import TypeAlias, TypeVar
 
 from assay_engine.model import AttributePath
 from assay_engine.values import JsonValue, Scalar, freeze, is_array, is_finite_number, is_object, is_unicode
@@ -40,6 +40,11 @@ def read_object(document: object, allowed: frozenset[str], needs: Sequence[str] 
     """The document as an object with no key but those allowed, and all those needed."""
     if not is_object(document):
         raise DatafileError(f"an object is needed, not {shown(document)}")
+    return read_keys(document, allowed, needs)
+
+
+def read_keys(document: JsonObject, allowed: frozenset[str], needs: Sequence[str] = ()) -> JsonObject:
+    """The object, which has no key but those allowed, and all those needed."""
     if not allowed.issuperset(document):
         unknown = sorted(document.keys() - allowed)
         raise DatafileError(f"unknown key {unknown[0]!r}; the keys here are {', '.join(sorted(allowed))}")
@@ -60,9 +65,9 @@ def read_list(fields: JsonObject, name: str, parse: Callable[[object], T], most:
         raise DatafileError(f"{len(items)} entries; at most {most} are allowed", (name,))
     parsed: list[T] = []
     try:
-        for item in items:
-            parsed.append(parse(item))  # noqa: PERF401 — the length tells where it failed
+        parsed.extend(map(parse, items))
     except DatafileError as error:
+        # What was parsed before stays in the list, so its length tells where it failed.
         raise error.within(f"{name}[{len(parsed)}]") from error
     return tuple(parsed)
 
@@ -77,25 +82,34 @@ def read_at(step: str, parse: Callable[[object], T], value: object) -> T:
 
 def read_optional(fields: JsonObject, name: str, parse: Callable[[object], T]) -> T | None:
     """A value parsed, or None where the key is absent."""
-    return read_at(name, parse, fields[name]) if name in fields else None
+    if name not in fields:
+        return None
+    try:
+        return parse(fields[name])
+    except DatafileError as error:
+        raise error.within(name) from error
 
 
-def read_choice(fields: JsonObject, name: str, choices: type[E], default: E | None) -> E:
+def by_value(choices: type[E]) -> Mapping[str, E]:
+    """The members of an enumeration by value: the enumeration itself takes several steps to look one up."""
+    return {each.value: each for each in choices}
+
+
+def read_choice(fields: JsonObject, name: str, choices: Mapping[str, E], default: E | None) -> E:
     """A member of an enumeration by its value."""
-    if name not in fields and default is not None:
+    if default is not None and name not in fields:
         return default
     value = fields[name]
-    if isinstance(value, str):
-        found = choices._value2member_map_.get(value)
-        if found is not None:
-            return cast("E", found)
+    found = choices.get(value) if isinstance(value, str) else None
+    if found is not None:
+        return found
     raise DatafileError(f"{shown(value)} is none of {', '.join(choices)}", (name,))
 
 
 def read_text(fields: JsonObject, name: str, default: str | None, longest: int) -> str:
     """Text up to a length, empty allowed."""
     value = fields.get(name, default)
-    if isinstance(value, str) and len(value) <= longest and is_unicode(value):
+    if isinstance(value, str) and len(value) <= longest and (value.isascii() or is_unicode(value)):
         return value
     raise DatafileError(f"{shown(value)} is not text of at most {longest} characters", (name,))
 

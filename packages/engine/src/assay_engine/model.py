@@ -1,12 +1,13 @@
 """The rule model: what an environment's flags, segments, layers and holdouts say."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
 
 from assay_engine.context import TARGETING_KEY
+from assay_engine.records import record
 from assay_engine.values import FlagType, JsonValue, Scalar
 
 # Basis points: a share of 30 % is 3,000 of 10,000.
@@ -86,7 +87,7 @@ class MissingUnit(StrEnum):
     FIRST = "first"  # the first range, never as an exposure
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Clause:
     """One test of one attribute against values.
 
@@ -102,35 +103,35 @@ class Clause:
     missing: Missing = Missing.UNKNOWN
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AllOf:
     """Holds when every condition does; an empty one holds."""
 
     conditions: tuple["Condition", ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AnyOf:
     """Holds when at least one condition does; an empty one does not."""
 
     conditions: tuple["Condition", ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Not:
     """Holds when its condition is known not to: NOT moves inward (De Morgan) down to the clauses."""
 
     condition: "Condition"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class InSegment:
     """Holds for the members of a segment; everybody else is known not to be one."""
 
     segment: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Range:
     """Bucket values from `low` (inside) to `high` (inside when closed)."""
 
@@ -139,7 +140,7 @@ class Range:
     bounds: Bounds = Bounds.HALF_OPEN
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Bucketing:
     """How a unit becomes a number: a named bucketer, its salt, the attribute hashed, the modulus."""
 
@@ -149,7 +150,7 @@ class Bucketing:
     total: int = BASIS_POINTS
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class InBucket:
     """Holds when the unit's bucket value lies in one of the ranges; unknown without the unit."""
 
@@ -157,7 +158,7 @@ class InBucket:
     ranges: tuple[Range, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Prerequisite:
     """Holds when another flag is enabled and serves one of these variants in the same context."""
 
@@ -165,7 +166,7 @@ class Prerequisite:
     variants: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class JsonLogic:
     """An imported JsonLogic expression with flagd's operators: the one escape hatch.
 
@@ -180,7 +181,7 @@ class JsonLogic:
 Condition: TypeAlias = Clause | AllOf | AnyOf | Not | InSegment | InBucket | Prerequisite | JsonLogic
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Schedule:
     """When a rule applies: from `starts_at` (inside) until `ends_at` (outside), both aware; None is open."""
 
@@ -188,7 +189,7 @@ class Schedule:
     ends_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SplitRange:
     """A part of the bucket line and the variant it gets; None leaves it free, and the walk goes on."""
 
@@ -198,7 +199,7 @@ class SplitRange:
     bounds: Bounds = Bounds.HALF_OPEN
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Sticky:
     """A unit keeps the variant it was given under `version`; one assigned below `minimum` is left out."""
 
@@ -206,7 +207,7 @@ class Sticky:
     minimum: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Split:
     """Variants by bucket: ranges touch one another and cover the whole line."""
 
@@ -218,7 +219,7 @@ class Split:
     missing_unit: MissingUnit = MissingUnit.STANDARD
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ServeVariant:
     """Everyone gets this variant."""
 
@@ -228,7 +229,7 @@ class ServeVariant:
 Serve: TypeAlias = ServeVariant | Split | JsonLogic
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Rule:
     """Serves its variant or split when schedule, prerequisites and condition all hold."""
 
@@ -240,7 +241,7 @@ class Rule:
     prerequisites: tuple[Prerequisite, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Variant:
     """A named value of a flag."""
 
@@ -248,7 +249,7 @@ class Variant:
     value: JsonValue
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Flag:
     """A flag in one environment: the first rule that serves something decides, then `fallthrough`.
 
@@ -265,7 +266,7 @@ class Flag:
     metadata: Mapping[str, Scalar] = field(default_factory=dict[str, Scalar])
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Segment:
     """A named set of units: the included, less the excluded, and whoever else meets the condition."""
 
@@ -276,7 +277,7 @@ class Segment:
     condition: Condition | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LayerSlice:
     """The part of a layer, half-open, that one experiment may use."""
 
@@ -285,7 +286,7 @@ class LayerSlice:
     high: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Layer:
     """Experiments that exclude one another: each unit falls in at most one slice."""
 
@@ -294,7 +295,7 @@ class Layer:
     slices: tuple[LayerSlice, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Holdout:
     """Units kept out of experiments: all of them when `experiments` is None, else those named."""
 
@@ -304,7 +305,7 @@ class Holdout:
     experiments: frozenset[str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Ruleset:
     """All that evaluation needs of one environment at one revision."""
 

@@ -3,9 +3,10 @@
 References (a variant a rule names, a segment) are the business of `rules.check`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import cast
+from functools import lru_cache, partial
+from typing import TypeGuard, cast
 
 from assay_engine.context import TARGETING_KEY
 from assay_engine.fields import (
@@ -15,12 +16,14 @@ from assay_engine.fields import (
     LONGEST_UNIT,
     DatafileError,
     JsonObject,
+    by_value,
     read_at,
     read_attribute,
     read_boolean,
     read_choice,
     read_frozen,
     read_key,
+    read_keys,
     read_list,
     read_member,
     read_name,
@@ -71,6 +74,7 @@ from assay_engine.values import (
     JsonValue,
     Scalar,
     fits,
+    is_array,
     is_object,
 )
 
@@ -98,13 +102,24 @@ _SEGMENT = frozenset({"id", "unit", "include", "exclude", "condition"})
 _LAYER = frozenset({"id", "bucketing", "slices"})
 _HOLDOUT = frozenset({"id", "bucketing", "range", "experiments"})
 _CLAUSE = frozenset({"attribute", "operator", "values", "negate", "ignore_case", "missing"})
+_PLAIN_CLAUSE = ("attribute", "operator", "values")
+_SHARED = frozenset({str, int, bool})
+_MOST_SHARED = 4
+_BOOLEANS = frozenset({bool})
 _SERVE = frozenset({"variant", "split", "jsonlogic", "fractional"})
+_SERVE_VARIANT = frozenset({"variant"})
 _BUCKETING = frozenset({"bucketer", "salt", "unit", "total"})
 _SPLIT = _BUCKETING | {"ranges", "experiment", "layer", "sticky", "missing_unit"}
 _RANGE = frozenset({"low", "high", "bounds"})
 _SPLIT_RANGE = _RANGE | {"variant"}
 _FRACTIONAL = frozenset({BucketerName.FLAGD_1, BucketerName.FLAGD_2, BucketerName.FLAGD_3})
 _SLICE = frozenset({"experiment", "low", "high"})
+
+_TYPES, _OPERATORS, _MISSING = by_value(FlagType), by_value(Operator), by_value(Missing)
+_BUCKETERS, _BOUNDS, _MISSING_UNITS = by_value(BucketerName), by_value(Bounds), by_value(MissingUnit)
+# Read once: an enumeration looks its members up anew each time.
+_BOOLEAN, _UNKNOWN, _XD, _FLAGD_3 = FlagType.BOOLEAN, Missing.UNKNOWN, BucketerName.XD, BucketerName.FLAGD_3
+_HALF_OPEN, _STANDARD = Bounds.HALF_OPEN, MissingUnit.STANDARD
 
 
 def ruleset_from_json(document: object) -> Ruleset:
@@ -126,7 +141,7 @@ def ruleset_from_json(document: object) -> Ruleset:
 def flag_from_json(document: object) -> Flag:
     """One flag; its parts in any order of keys."""
     fields = read_object(document, _FLAG, needs=("key", "type", "variants"))
-    flag_type = read_choice(fields, "type", FlagType, None)
+    flag_type = read_choice(fields, "type", _TYPES, None)
     return Flag(
         key=read_key(fields, "key"),
         type=flag_type,
@@ -205,9 +220,29 @@ def condition_from_json(document: object, depth: int = DEEPEST_CONDITION) -> Con
 
 
 def _clause(document: JsonObject) -> Clause:
-    fields = read_object(document, _CLAUSE, needs=("attribute", "operator"))
+    if len(document) != len(_PLAIN_CLAUSE):
+        return _whole_clause(document)
+    attribute, operator, values = map(document.get, _PLAIN_CLAUSE)
+    if isinstance(attribute, str) and isinstance(operator, str) and _may_be_shared(values):
+        return _shared_clause(attribute, operator, *values)
+    return _whole_clause(document)
+
+
+def _may_be_shared(values: object) -> TypeGuard[Sequence[str | int]]:
+    return is_array(values) and len(values) <= _MOST_SHARED and _SHARED.issuperset(map(type, values))
+
+
+# The same few clauses ("plan equals pro") stand in many rules: each is read once, and a ruleset checks and
+# compiles it once. Typed, since 1 and true are equal keys; without floats, since 0.0 and -0.0 are too.
+@lru_cache(maxsize=1024, typed=True)
+def _shared_clause(attribute: str, operator: str, *values: Scalar) -> Clause:
+    return _whole_clause({"attribute": attribute, "operator": operator, "values": values})
+
+
+def _whole_clause(document: JsonObject) -> Clause:
+    fields = read_keys(document, _CLAUSE, needs=("attribute", "operator"))
     attribute = read_attribute(fields["attribute"])
-    operator = read_choice(fields, "operator", Operator, None)
+    operator = read_choice(fields, "operator", _OPERATORS, None)
     values = read_list(fields, "values", read_scalar, MOST_VALUES)
     if len(fields) == 3 and values:  # noqa: PLR2004 — nothing but these three, as most clauses are
         return Clause(attribute, operator, values)
@@ -217,7 +252,7 @@ def _clause(document: JsonObject) -> Clause:
         values=values,
         negate=read_boolean(fields, "negate", default=False),
         ignore_case=read_boolean(fields, "ignore_case", default=False),
-        missing=read_choice(fields, "missing", Missing, Missing.UNKNOWN),
+        missing=read_choice(fields, "missing", _MISSING, _UNKNOWN),
     )
 
 
@@ -230,17 +265,23 @@ def _any(document: JsonObject, depth: int) -> Condition:
 
 
 def _parts(document: JsonObject, key: str, depth: int) -> tuple[Condition, ...]:
-    fields = read_object(document, frozenset({key}))
-    return read_list(fields, key, lambda part: condition_from_json(part, depth), MOST_PARTS)
+    _only(key, document)
+    return read_list(document, key, partial(condition_from_json, depth=depth), MOST_PARTS)
 
 
 def _not(document: JsonObject, depth: int) -> Condition:
-    fields = read_object(document, frozenset({"not"}))
-    return Not(read_at("not", lambda part: condition_from_json(part, depth), fields["not"]))
+    _only("not", document)
+    return Not(read_at("not", partial(condition_from_json, depth=depth), document["not"]))
 
 
 def _segment(document: JsonObject, _: int) -> Condition:
-    return InSegment(read_key(read_object(document, frozenset({"segment"})), "segment"))
+    _only("segment", document)
+    return InSegment(read_key(document, "segment"))
+
+
+def _only(key: str, document: JsonObject) -> None:
+    if len(document) > 1:
+        read_keys(document, frozenset({key}))
 
 
 def _bucket(document: JsonObject, _: int) -> Condition:
@@ -261,7 +302,7 @@ def _prerequisite(document: object) -> Prerequisite:
 
 def _jsonlogic(document: JsonObject, _: int = 0) -> JsonLogic:
     fields = read_object(document, frozenset({"jsonlogic", "fractional"}))
-    generation = read_choice(fields, "fractional", BucketerName, BucketerName.FLAGD_3)
+    generation = read_choice(fields, "fractional", _BUCKETERS, _FLAGD_3)
     if generation not in _FRACTIONAL:
         raise DatafileError(f"'{generation}' is none of {', '.join(sorted(_FRACTIONAL))}", ("fractional",))
     return JsonLogic(read_at("jsonlogic", read_frozen, fields["jsonlogic"]), generation)
@@ -281,12 +322,18 @@ _CONDITIONS: Mapping[str, Callable[[JsonObject, int], Condition]] = {
 def _serve(document: object) -> Serve:
     fields = read_object(document, _SERVE)
     if "split" in fields:
-        return read_at("split", _split, read_object(document, frozenset({"split"}))["split"])
+        _only("split", fields)
+        return read_at("split", _split, fields["split"])
     if "jsonlogic" in fields:
         return _jsonlogic(fields)
-    return ServeVariant(
-        read_name(read_object(document, frozenset({"variant"}), needs=("variant",))["variant"])
-    )
+    name = read_name(read_keys(fields, _SERVE_VARIANT, needs=("variant",))["variant"])
+    return _serve_variant(name)
+
+
+# Few names ("on", "off") stand in thousands of rules, which share what serves them.
+@lru_cache(maxsize=1024)
+def _serve_variant(name: str) -> ServeVariant:
+    return ServeVariant(name)
 
 
 def _split(document: object) -> Split:
@@ -297,7 +344,7 @@ def _split(document: object) -> Split:
         experiment=read_optional(fields, "experiment", read_name),
         layer=read_optional(fields, "layer", read_name),
         sticky=read_optional(fields, "sticky", _sticky),
-        missing_unit=read_choice(fields, "missing_unit", MissingUnit, MissingUnit.STANDARD),
+        missing_unit=read_choice(fields, "missing_unit", _MISSING_UNITS, _STANDARD),
     )
 
 
@@ -308,7 +355,7 @@ def _bucketing(document: object) -> Bucketing:
 def _bucketing_in(fields: JsonObject) -> Bucketing:
     return Bucketing(
         salt=read_text(fields, "salt", None, LONGEST_UNIT),
-        bucketer=read_choice(fields, "bucketer", BucketerName, BucketerName.XD),
+        bucketer=read_choice(fields, "bucketer", _BUCKETERS, _XD),
         unit=_unit(fields),
         total=read_whole(fields, "total", BASIS_POINTS, least=1, most=LARGEST_NUMBER),
     )
@@ -324,13 +371,13 @@ def _split_range(document: object) -> SplitRange:
         low=read_number(fields, "low"),
         high=read_number(fields, "high"),
         variant=None if fields["variant"] is None else read_at("variant", read_name, fields["variant"]),
-        bounds=read_choice(fields, "bounds", Bounds, Bounds.HALF_OPEN),
+        bounds=read_choice(fields, "bounds", _BOUNDS, _HALF_OPEN),
     )
 
 
 def _range(document: object) -> Range:
     fields = read_object(document, _RANGE, needs=("low", "high"))
-    bounds = read_choice(fields, "bounds", Bounds, Bounds.HALF_OPEN)
+    bounds = read_choice(fields, "bounds", _BOUNDS, _HALF_OPEN)
     return Range(read_number(fields, "low"), read_number(fields, "high"), bounds)
 
 
@@ -370,7 +417,15 @@ def _variants(value: object, flag_type: FlagType) -> tuple[Variant, ...]:
         raise DatafileError(f"an object of values by variant is needed, not {shown(value)}", ("variants",))
     if not 1 <= len(value) <= MOST_VARIANTS:
         raise DatafileError(f"a flag has 1 to {MOST_VARIANTS} variants, not {len(value)}", ("variants",))
-    return tuple(_variant(name, item, flag_type) for name, item in value.items())
+    if flag_type is _BOOLEAN and _BOOLEANS.issuperset(map(type, value.values())):
+        return _switch(*cast("Mapping[str, bool]", value).items())
+    return tuple([_variant(name, item, flag_type) for name, item in value.items()])
+
+
+# Most switches have the same two variants, and share them.
+@lru_cache(maxsize=256)
+def _switch(*variants: tuple[str, bool]) -> tuple[Variant, ...]:
+    return tuple(_variant(name, value, FlagType.BOOLEAN) for name, value in variants)
 
 
 def _variant(name: str, value: object, flag_type: FlagType) -> Variant:

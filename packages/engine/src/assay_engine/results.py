@@ -1,8 +1,8 @@
 """What an evaluation answers."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 
+from assay_engine.records import record
 from assay_engine.values import FlagType, JsonValue
 
 
@@ -25,7 +25,7 @@ class ErrorCode(StrEnum):
     GENERAL = "GENERAL"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Evaluation:
     """A flag's answer for one context; shared between callers and never changed.
 

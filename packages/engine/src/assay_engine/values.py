@@ -14,6 +14,9 @@ Scalar: TypeAlias = bool | int | float | str
 LARGEST_INTEGER = 2**53 - 1
 
 
+_ARRAYS = (list, tuple)
+
+
 class FlagType(StrEnum):
     """What a flag serves; integer and float differ, so that 1 and 1.0 stay apart on the wire."""
 
@@ -62,7 +65,7 @@ def is_object(value: object) -> TypeGuard[Mapping[str, object]]:
 
 def is_array(value: object) -> TypeGuard[Sequence[object]]:
     """Whether a parsed JSON value is an array."""
-    return isinstance(value, list | tuple)
+    return isinstance(value, _ARRAYS)  # a union would be made anew at each call
 
 
 def is_number(value: object) -> TypeGuard[int | float]:

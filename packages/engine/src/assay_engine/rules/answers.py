@@ -5,6 +5,9 @@ from assay_engine.model import Flag, MissingUnit, Rule, Split
 from assay_engine.results import ErrorCode, Evaluation, Reason
 from assay_engine.values import JsonValue
 
+# Read once: an enumeration looks its members up anew each time.
+_FIRST, _STANDARD = MissingUnit.FIRST, MissingUnit.STANDARD
+
 
 class UnknownReference(ValueError):
     """A ruleset names a flag, variant, segment or layer it lacks, or one that leads back to itself."""
@@ -23,8 +26,9 @@ def served(
     Raises:
         UnknownReference: The flag has no such variant.
     """
-    experiment = split.experiment if split else None
-    sticky = split.sticky if split else None
+    experiment = sticky = None
+    if split is not None:
+        experiment, sticky = split.experiment, split.sticky
     return Evaluation(
         flag_key=flag.key,
         type=flag.type,
@@ -52,10 +56,10 @@ def unserved_logic(flag: Flag) -> Evaluation:
 
 def without_unit(flag: Flag, split: Split, rule: Rule | None) -> Evaluation | None:
     """The split's answer to a context that lacks its unit; None lets the walk go on."""
-    if split.missing_unit is MissingUnit.FIRST:
+    if split.missing_unit is _FIRST:
         first = next((each.variant for each in split.ranges if each.variant is not None), None)
         return served(flag, first, Reason.SPLIT, rule=rule)
-    if split.missing_unit is MissingUnit.STANDARD and split.bucketing.unit == (TARGETING_KEY,):
+    if split.missing_unit is _STANDARD and split.bucketing.unit == (TARGETING_KEY,):
         message = f"a split of flag {flag.key!r} needs a targeting key"
         return _failed(flag, ErrorCode.TARGETING_KEY_MISSING, message)
     return None

@@ -94,167 +94,189 @@ def check(ruleset: Ruleset) -> tuple[Problem, ...]:
 
 def check_meaning(ruleset: Ruleset) -> tuple[Problem, ...]:
     """The errors of a ruleset that came from a datafile, whose structure is therefore right."""
-    return tuple(_Check(ruleset).problems())
+    return _Check(ruleset).problems()
 
 
 class _Check:
-    """One pass over a ruleset with what it may refer to at hand."""
+    """One pass over a ruleset with what it may refer to at hand.
+
+    Nearly everything is right in nearly every ruleset: the place is kept as the things themselves, and put
+    into words when a problem is found.
+    """
 
     def __init__(self, ruleset: Ruleset) -> None:
         self._ruleset = ruleset
         self._flags = {flag.key: flag for flag in ruleset.flags}
         self._segments = {segment.id: segment for segment in ruleset.segments}
         self._layers = {layer.id: layer for layer in ruleset.layers}
-        self._variants = {flag.key: {variant.name for variant in flag.variants} for flag in ruleset.flags}
+        self._variants: frozenset[str] = frozenset()
+        self._owner: Flag | Segment = Segment("")
+        self._part: Rule | str = ""
+        self._found: list[Problem] = []
+        # Clauses that many rules share are looked at once; by identity, as the ruleset keeps them alive.
+        self._sound: set[int] = set()
+        # What a flag or segment needs evaluated, once for each time it does.
+        self._uses: dict[str, list[str]] = {}
 
-    def problems(self) -> Iterator[Problem]:
-        ruleset = self._ruleset
-        yield from _repeated("flag", [flag.key for flag in ruleset.flags])
-        yield from _repeated("segment", [segment.id for segment in ruleset.segments])
-        yield from _repeated("layer", [layer.id for layer in ruleset.layers])
-        yield from _repeated("holdout", [holdout.id for holdout in ruleset.holdouts])
+    def problems(self) -> tuple[Problem, ...]:
+        ruleset, found = self._ruleset, self._found
+        found.extend(_repeated("flag", [flag.key for flag in ruleset.flags]))
+        found.extend(_repeated("segment", [segment.id for segment in ruleset.segments]))
+        found.extend(_repeated("layer", [layer.id for layer in ruleset.layers]))
+        found.extend(_repeated("holdout", [holdout.id for holdout in ruleset.holdouts]))
         for flag in ruleset.flags:
-            yield from self._flag(flag)
+            self._flag(flag)
         for segment in ruleset.segments:
-            yield from self._segment(segment)
+            self._segment(segment)
         for layer in ruleset.layers:
-            yield from _layer(layer)
+            found.extend(_layer(layer))
         for holdout in ruleset.holdouts:
-            yield from _holdout(holdout)
-        yield from _cycles_and_depths(self._graph())
+            found.extend(_holdout(holdout))
+        found.extend(_cycles_and_depths(self._uses))
+        return tuple(found)
 
-    def _flag(self, flag: Flag) -> Iterator[Problem]:
-        where = f"flag {flag.key!r}"
-        yield from _repeated("variant", [variant.name for variant in flag.variants], where)
-        yield from _repeated("rule", [rule.id for rule in flag.rules], where)
+    def _refuse(self, message: str) -> None:
+        self._found.append(Problem(_place(self._owner, self._part), message))
+
+    def _refuse_for(self, messages: Iterable[str]) -> None:
+        for message in messages:
+            self._refuse(message)
+
+    def _flag(self, flag: Flag) -> None:
+        self._owner, self._part = flag, ""
+        self._variants = frozenset([variant.name for variant in flag.variants])
+        if len(self._variants) < len(flag.variants):
+            self._found.extend(
+                _repeated("variant", [variant.name for variant in flag.variants], _place(flag))
+            )
+        if len(flag.rules) > 1:
+            self._found.extend(_repeated("rule", [rule.id for rule in flag.rules], _place(flag)))
         if not flag.variants:
-            yield Problem(where, "it has no variants")
+            self._refuse("it has no variants")
         for variant in flag.variants:
             if not fits(flag.type, variant.value):
-                yield Problem(where, f"variant {variant.name!r}: {variant.value!r} is no {flag.type} value")
+                self._refuse(f"variant {variant.name!r}: {variant.value!r} is no {flag.type} value")
         if flag.off is not None:
-            yield from self._variant(where, flag, flag.off)
+            self._variant(flag.off)
         for rule in flag.rules:
-            yield from self._rule(f"{where}, rule {rule.id!r}", flag, rule)
+            self._part = rule
+            self._rule(rule)
+        self._part = "fallthrough"
         if flag.fallthrough is not None:
-            yield from self._serve(f"{where}, fallthrough", flag, flag.fallthrough)
+            self._serve(flag.fallthrough)
 
-    def _rule(self, where: str, flag: Flag, rule: Rule) -> Iterator[Problem]:
+    def _rule(self, rule: Rule) -> None:
         if rule.schedule:
-            yield from _schedule(where, rule.schedule)
+            self._refuse_for(_schedule(rule.schedule))
         for prerequisite in rule.prerequisites:
-            yield from self._prerequisite(where, prerequisite)
+            self._prerequisite(prerequisite)
         if rule.condition is not None:
-            yield from self._condition(where, rule.condition)
-        yield from self._serve(where, flag, rule.serve)
+            self._condition(rule.condition)
+        self._serve(rule.serve)
 
-    def _variant(self, where: str, flag: Flag, name: str) -> Iterator[Problem]:
-        if name not in self._variants[flag.key]:
-            yield Problem(where, f"flag {flag.key!r} has no variant {name!r}")
+    def _variant(self, name: str) -> None:
+        if name not in self._variants:
+            self._refuse(_without_variant(self._owner, name))
 
-    def _serve(self, where: str, flag: Flag, serve: Serve) -> Iterator[Problem]:
+    def _serve(self, serve: Serve) -> None:
         match serve:
-            case ServeVariant(variant):
-                yield from self._variant(where, flag, variant)
+            case ServeVariant():
+                self._variant(serve.variant)
             case JsonLogic():
-                yield from _logic(where, serve)
+                self._refuse_for(_logic(serve))
             case Split():
-                yield from self._split(where, flag, serve)
+                self._split(serve)
 
-    def _split(self, where: str, flag: Flag, split: Split) -> Iterator[Problem]:
+    def _split(self, split: Split) -> None:
         for each in split.ranges:
             if each.variant is not None:
-                yield from self._variant(where, flag, each.variant)
-        yield from _bucketing(where, split.bucketing)
-        yield from _covers(where, split)
+                self._variant(each.variant)
+        self._refuse_for(_bucketing(split.bucketing))
+        self._refuse_for(_covers(split))
         if split.sticky and split.experiment is None:
-            yield Problem(where, "a sticky split needs an experiment under whose name assignments are kept")
+            self._refuse("a sticky split needs an experiment under whose name assignments are kept")
         if split.sticky and split.sticky.minimum > split.sticky.version:
-            yield Problem(
-                where, f"sticky minimum {split.sticky.minimum} is above the version {split.sticky.version}"
-            )
+            self._refuse(f"sticky minimum {split.sticky.minimum} is above the version {split.sticky.version}")
         if split.missing_unit is MissingUnit.FIRST and not any(each.variant for each in split.ranges):
-            yield Problem(where, "missing_unit 'first' needs a range with a variant")
+            self._refuse("missing_unit 'first' needs a range with a variant")
         if split.layer is not None:
-            yield from self._layer_of(where, split)
+            self._layer_of(split)
 
-    def _layer_of(self, where: str, split: Split) -> Iterator[Problem]:
+    def _layer_of(self, split: Split) -> None:
         layer = self._layers.get(split.layer or "")
         if layer is None:
-            yield Problem(where, f"no layer {split.layer!r} in this ruleset")
+            self._refuse(f"no layer {split.layer!r} in this ruleset")
         elif split.experiment is None or split.experiment not in {each.experiment for each in layer.slices}:
-            yield Problem(where, f"layer {layer.id!r} has no slice for experiment {split.experiment!r}")
+            self._refuse(f"layer {layer.id!r} has no slice for experiment {split.experiment!r}")
 
-    def _prerequisite(self, where: str, prerequisite: Prerequisite) -> Iterator[Problem]:
+    def _prerequisite(self, prerequisite: Prerequisite) -> None:
         flag = self._flags.get(prerequisite.flag)
         if flag is None:
-            yield Problem(where, f"no flag {prerequisite.flag!r} in this ruleset to be a prerequisite")
+            self._refuse(f"no flag {prerequisite.flag!r} in this ruleset to be a prerequisite")
             return
+        self._use(flag)
         if not prerequisite.variants:
-            yield Problem(where, f"the prerequisite on flag {flag.key!r} names no variant")
+            self._refuse(f"the prerequisite on flag {flag.key!r} names no variant")
+        names = {variant.name for variant in flag.variants}
         for variant in prerequisite.variants:
-            yield from self._variant(where, flag, variant)
+            if variant not in names:
+                self._refuse(_without_variant(flag, variant))
 
-    def _condition(self, where: str, condition: Condition) -> Iterator[Problem]:
+    def _condition(self, condition: Condition) -> None:
         match condition:
             case Clause():
-                yield from _clause(where, condition)
+                self._clause(condition)
             case AllOf() | AnyOf():
                 for part in condition.conditions:
-                    yield from self._condition(where, part)
+                    self._condition(part)
             case Not():
-                yield from self._condition(where, condition.condition)
+                self._condition(condition.condition)
             case InSegment():
-                yield from self._in_segment(where, condition)
+                self._in_segment(condition)
             case InBucket():
-                yield from _in_bucket(where, condition)
+                self._refuse_for(_in_bucket(condition))
             case Prerequisite():
-                yield from self._prerequisite(where, condition)
+                self._prerequisite(condition)
             case JsonLogic():
-                yield from _logic(where, condition)
+                self._refuse_for(_logic(condition))
 
-    def _in_segment(self, where: str, condition: InSegment) -> Iterator[Problem]:
-        if condition.segment not in self._segments:
-            yield Problem(where, f"no segment {condition.segment!r} in this ruleset")
+    def _clause(self, clause: Clause) -> None:
+        if id(clause) in self._sound:
+            return
+        if message := fault(clause):
+            self._refuse(f"attribute {'.'.join(clause.attribute)!r}: {message}")
+        else:
+            self._sound.add(id(clause))
 
-    def _segment(self, segment: Segment) -> Iterator[Problem]:
-        where = f"segment {segment.id!r}"
+    def _in_segment(self, condition: InSegment) -> None:
+        segment = self._segments.get(condition.segment)
+        if segment is None:
+            self._refuse(f"no segment {condition.segment!r} in this ruleset")
+        else:
+            self._use(segment)
+
+    def _segment(self, segment: Segment) -> None:
+        self._owner, self._part = segment, ""
         both = sorted(segment.include & segment.exclude)
         if both:
-            yield Problem(where, f"{both[0]!r} is both included and excluded")
+            self._refuse(f"{both[0]!r} is both included and excluded")
         if segment.condition is not None:
-            yield from self._condition(where, segment.condition)
+            self._condition(segment.condition)
 
-    def _graph(self) -> dict[str, list[str]]:
-        """What each flag and segment needs evaluated, once for each time it does."""
-        flags = {f"flag {flag.key!r}": list(_used_by_flag(flag)) for flag in self._ruleset.flags}
-        segments = {
-            f"segment {segment.id!r}": list(_used_in(segment.condition)) for segment in self._ruleset.segments
-        }
-        return flags | segments
+    def _use(self, used: Flag | Segment) -> None:
+        self._uses.setdefault(_place(self._owner), []).append(_place(used))
+        self._uses.setdefault(_place(used), [])
 
 
-def _used_by_flag(flag: Flag) -> Iterator[str]:
-    for rule in flag.rules:
-        yield from (f"flag {each.flag!r}" for each in rule.prerequisites)
-        yield from _used_in(rule.condition)
+def _place(owner: Flag | Segment, part: Rule | str = "") -> str:
+    where = f"flag {owner.key!r}" if isinstance(owner, Flag) else f"segment {owner.id!r}"
+    if isinstance(part, Rule):
+        return f"{where}, rule {part.id!r}"
+    return f"{where}, {part}" if part else where
 
 
-def _used_in(condition: Condition | None) -> Iterator[str]:
-    for part in _walk(condition) if condition is not None else ():
-        if isinstance(part, Prerequisite):
-            yield f"flag {part.flag!r}"
-        elif isinstance(part, InSegment):
-            yield f"segment {part.segment!r}"
-
-
-def _walk(condition: Condition) -> Iterator[Condition]:
-    yield condition
-    if isinstance(condition, AllOf | AnyOf):
-        for part in condition.conditions:
-            yield from _walk(part)
-    elif isinstance(condition, Not):
-        yield from _walk(condition.condition)
+def _without_variant(flag: Flag | Segment, name: str) -> str:
+    return f"{_place(flag)} has no variant {name!r}"
 
 
 def _repeated(kind: str, keys: Sequence[str], inside: str = "") -> Iterator[Problem]:
@@ -304,77 +326,70 @@ def _too_deep(where: str, depth: int, effort: int) -> Iterator[Problem]:
         yield Problem(where, f"it needs {effort} evaluations of others; at most {MOST_EFFORT} are allowed")
 
 
-def _schedule(where: str, schedule: Schedule) -> Iterator[Problem]:
+def _schedule(schedule: Schedule) -> Iterator[str]:
     for moment in (schedule.starts_at, schedule.ends_at):
         if moment is not None and moment.utcoffset() is None:
-            yield Problem(where, f"the schedule's {moment.isoformat()} has no offset from UTC")
+            yield f"the schedule's {moment.isoformat()} has no offset from UTC"
             return
     if schedule.starts_at and schedule.ends_at and schedule.ends_at <= schedule.starts_at:
-        yield Problem(
-            where,
+        yield (
             f"the schedule ends at {schedule.ends_at.isoformat()}, not after its start "
-            f"at {schedule.starts_at.isoformat()}",
+            f"at {schedule.starts_at.isoformat()}"
         )
 
 
-def _clause(where: str, clause: Clause) -> Iterator[Problem]:
-    message = fault(clause)
-    if message:
-        yield Problem(where, f"attribute {'.'.join(clause.attribute)!r}: {message}")
-
-
-def _logic(where: str, logic: JsonLogic) -> Iterator[Problem]:
+def _logic(logic: JsonLogic) -> Iterator[str]:
     try:
         compile_logic(logic, "")
     except UnknownLogic as error:
-        yield Problem(where, str(error))
+        yield str(error)
 
 
-def _bucketing(where: str, bucketing: Bucketing) -> Iterator[Problem]:
+def _bucketing(bucketing: Bucketing) -> Iterator[str]:
     if bucketing.total < 1:
-        yield Problem(where, f"the total {bucketing.total} is not positive")
+        yield f"the total {bucketing.total} is not positive"
     if not is_unicode(bucketing.salt):
-        yield Problem(where, f"the salt {bucketing.salt!r} is not Unicode text")
+        yield f"the salt {bucketing.salt!r} is not Unicode text"
 
 
-def _covers(where: str, split: Split) -> Iterator[Problem]:
+def _covers(split: Split) -> Iterator[str]:
     """Ranges must begin where the line does, touch one another, and reach its end."""
     if not split.ranges:
-        yield Problem(where, "the split has no ranges")
+        yield "the split has no ranges"
         return
     bucketer = BUCKETERS[split.bucketing.bucketer]
     if split.ranges[0].low != bucketer.lowest:
-        yield Problem(where, f"the ranges begin at {split.ranges[0].low}, not at {bucketer.lowest}")
+        yield f"the ranges begin at {split.ranges[0].low}, not at {bucketer.lowest}"
     for earlier, later in pairwise(split.ranges):
         if later.low != earlier.high:
             what = "leave a gap" if later.low > earlier.high else "overlap"
             low, high = sorted((earlier.high, later.low))
-            yield Problem(where, f"the ranges {what} between {low} and {high}")
+            yield f"the ranges {what} between {low} and {high}"
     for each in split.ranges:
-        yield from _ends(where, each.low, each.high, bucketer)
+        yield from _ends(each.low, each.high, bucketer)
     end, highest = split.ranges[-1].high, bucketer.highest(split.bucketing.total)
     if end < highest or (bucketer.is_integer and end > highest):
-        yield Problem(where, f"the ranges end at {end}, not at {highest}")
+        yield f"the ranges end at {end}, not at {highest}"
 
 
-def _in_bucket(where: str, condition: InBucket) -> Iterator[Problem]:
-    yield from _bucketing(where, condition.bucketing)
+def _in_bucket(condition: InBucket) -> Iterator[str]:
+    yield from _bucketing(condition.bucketing)
     for each in condition.ranges:
-        yield from _ends(where, each.low, each.high, BUCKETERS[condition.bucketing.bucketer])
+        yield from _ends(each.low, each.high, BUCKETERS[condition.bucketing.bucketer])
 
 
-def _ends(where: str, low: float, high: float, bucketer: Bucketer) -> Iterator[Problem]:
+def _ends(low: float, high: float, bucketer: Bucketer) -> Iterator[str]:
     if high < low:
-        yield Problem(where, f"the range from {low} to {high} runs backwards")
+        yield f"the range from {low} to {high} runs backwards"
     for end in (low, high):
         if bucketer.is_integer and type(end) is not int:
-            yield Problem(where, f"{end!r} bounds a range, but the bucketer counts in whole numbers")
+            yield f"{end!r} bounds a range, but the bucketer counts in whole numbers"
 
 
 def _layer(layer: Layer) -> Iterator[Problem]:
     where = f"layer {layer.id!r}"
     bucketer = BUCKETERS[layer.bucketing.bucketer]
-    yield from _bucketing(where, layer.bucketing)
+    yield from (Problem(where, message) for message in _bucketing(layer.bucketing))
     if not bucketer.is_integer:
         yield Problem(where, f"the bucketer '{layer.bucketing.bucketer}' does not count in whole numbers")
     highest = bucketer.highest(layer.bucketing.total)
@@ -396,8 +411,8 @@ def _layer(layer: Layer) -> Iterator[Problem]:
 
 def _holdout(holdout: Holdout) -> Iterator[Problem]:
     where = f"holdout {holdout.id!r}"
-    yield from _bucketing(where, holdout.bucketing)
-    yield from _ends(where, holdout.range.low, holdout.range.high, BUCKETERS[holdout.bucketing.bucketer])
+    ends = _ends(holdout.range.low, holdout.range.high, BUCKETERS[holdout.bucketing.bucketer])
+    yield from (Problem(where, message) for message in (*_bucketing(holdout.bucketing), *ends))
 
 
 def _unreachable(where: str, rules: Sequence[Rule]) -> Iterator[Problem]:

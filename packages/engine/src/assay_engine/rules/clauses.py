@@ -33,15 +33,17 @@ _AFFIXES = {
     Operator.ENDS_WITH: Template.ENDS_WITH,
 }
 _EQUALITIES = frozenset({Operator.EQUALS, Operator.IN})
+# Read once: an enumeration looks its members up anew each time.
 _UNKNOWN, _FAILS = Missing.UNKNOWN, Missing.FAILS
+_CONTAINS, _IS = Operator.CONTAINS, Template.IS
+_TEXT_IS, _TEXT_IS_NOT = Template.TEXT_IS, Template.TEXT_IS_NOT
+_TEXT_IN, _TEXT_NOT_IN = Template.TEXT_IN, Template.TEXT_NOT_IN
 
 
 def clause_part(clause: Clause, *, positive: bool = True) -> Part:
     """The clause as a part of a condition; with `positive` off, as a NOT around it leaves it."""
     wanted = clause.negate is not positive
-    missing_holds = {Missing.UNKNOWN: False, Missing.FAILS: not positive, Missing.HOLDS: positive}[
-        clause.missing
-    ]
+    missing_holds = clause.missing is not _UNKNOWN and (clause.missing is _FAILS) is not positive
     if len(clause.attribute) == 1 and not missing_holds and not clause.ignore_case:
         quick = _quick(clause, clause.attribute[0], wanted=wanted)
         if quick is not None:
@@ -84,20 +86,16 @@ def _quick(clause: Clause, name: str, *, wanted: bool) -> Part | None:
         return Part(_VERSIONS[operator][not wanted], name, version(str(values[0])))
     if wanted and operator in _AFFIXES:
         return Part(_AFFIXES[operator], name, tuple(map(str, values)))
-    if wanted and operator is Operator.CONTAINS and len(values) == 1:
+    if wanted and operator is _CONTAINS and len(values) == 1:
         return Part(Template.CONTAINS, name, values[0])
     return None
 
 
 def _equality(name: str, values: tuple[Scalar, ...], *, wanted: bool) -> Part | None:
     if len(values) == 1 and values[0].__class__ is bool:
-        return Part(Template.IS, name, values[0] is wanted)
-    texts = [value for value in values if isinstance(value, str)]
-    return _one_of(name, frozenset(texts), wanted=wanted) if len(texts) == len(values) else None
-
-
-def _one_of(name: str, texts: frozenset[str], *, wanted: bool) -> Part:
-    if len(texts) == 1:
-        (text,) = texts
-        return Part(Template.TEXT_IS if wanted else Template.TEXT_IS_NOT, name, text)
-    return Part(Template.TEXT_IN if wanted else Template.TEXT_NOT_IN, name, texts)
+        return Part(_IS, name, values[0] is wanted)
+    if not all(isinstance(value, str) for value in values):
+        return None
+    if len(values) == 1:
+        return Part(_TEXT_IS if wanted else _TEXT_IS_NOT, name, values[0])
+    return Part(_TEXT_IN if wanted else _TEXT_NOT_IN, name, frozenset(values))

@@ -11,14 +11,11 @@ from types import MappingProxyType
 from typing import NamedTuple, TypeAlias, TypeVar, assert_never, cast
 
 from assay_engine.model import (
-    AllOf,
-    AnyOf,
-    Condition,
+    Clause,
     Flag,
     Holdout,
     JsonLogic,
     Layer,
-    Not,
     Prerequisite,
     Rule,
     Ruleset,
@@ -30,6 +27,7 @@ from assay_engine.model import (
 )
 from assay_engine.results import Evaluation, Reason
 from assay_engine.rules.answers import UnknownReference, served, unserved_logic, without_unit
+from assay_engine.rules.clauses import clause_part
 from assay_engine.rules.conditions import conjuncts, membership, within
 from assay_engine.rules.generate import ALWAYS, NEVER, Form, Part, Values, call, when_all
 from assay_engine.rules.jsonlogic import compile_logic, reads_the_clock, variant_named
@@ -45,6 +43,10 @@ Walk: TypeAlias = Callable[[Values, datetime], Evaluation]
 # What decides, made for the answer it gives where it serves nothing.
 Ending: TypeAlias = Callable[[Evaluation | None], Decide]
 T = TypeVar("T")
+
+# Read once: an enumeration looks its members up anew each time.
+_STATIC, _DEFAULT, _MATCH, _SPLIT = Reason.STATIC, Reason.DEFAULT, Reason.TARGETING_MATCH, Reason.SPLIT
+_SERVE, _SERVE_OR, _DECIDE, _DECIDE_OR = Form.SERVE, Form.SERVE_OR, Form.DECIDE, Form.DECIDE_OR
 
 # Beyond it a loop: rules that call the next one use up the interpreter's stack.
 _LONGEST_CHAIN = 6
@@ -68,12 +70,13 @@ def link(ruleset: Ruleset) -> CompiledRuleset:
         UnknownReference: It names something it does not have, or a cycle.
     """
     linker = _Linker(ruleset)
+    walks = {key: linker.walk(key) for key in linker.flags}
     return CompiledRuleset(
         ruleset=ruleset,
         flags=MappingProxyType(linker.flags),
-        walks={key: linker.walk(key) for key in linker.flags},
+        walks=walks,
         transitions=_transitions(ruleset.flags),
-        reads_the_clock=any(reads_the_clock(logic.expression) for logic in _logic_of(ruleset)),
+        reads_the_clock=linker.reads_the_clock,
     )
 
 
@@ -96,37 +99,6 @@ def _transitions(flags: Iterable[Flag]) -> tuple[datetime, ...]:
     return tuple(sorted(moments))
 
 
-def _logic_of(ruleset: Ruleset) -> Iterable[JsonLogic]:
-    for flag in ruleset.flags:
-        if flag.enabled:
-            yield from _logic_in_flag(flag)
-    for segment in ruleset.segments:
-        if segment.condition is not None:
-            yield from _logic_in(segment.condition)
-
-
-def _logic_in_flag(flag: Flag) -> Iterable[JsonLogic]:
-    for serve in (flag.fallthrough, *(rule.serve for rule in flag.rules)):
-        if isinstance(serve, JsonLogic):
-            yield serve
-    for rule in flag.rules:
-        if rule.condition is not None:
-            yield from _logic_in(rule.condition)
-
-
-def _logic_in(condition: Condition) -> Iterable[JsonLogic]:
-    match condition:
-        case JsonLogic():
-            yield condition
-        case AllOf() | AnyOf():
-            for part in condition.conditions:
-                yield from _logic_in(part)
-        case Not():
-            yield from _logic_in(condition.condition)
-        case _:
-            return
-
-
 class _Linker:
     """Compiles flags and segments on demand, so that each finds those it refers to ready."""
 
@@ -137,24 +109,36 @@ class _Linker:
         self._holdouts = ruleset.holdouts
         self._walks: dict[str, Walk] = {}
         self._members: dict[str, Part] = {}
-        self._unfinished: set[str] = set()
+        # By identity, which spares hashing a clause: the ruleset keeps them alive.
+        self._parts: dict[int, Part] = {}
+        self._unfinished: set[tuple[str, str]] = set()
+        self.reads_the_clock = False
 
     def walk(self, key: str) -> Walk:
         """The compiled walk of a flag."""
-        if key not in self._walks:
-            flag = _found(self.flags, key, "flag")
-            self._enter(f"flag {key!r}")
-            self._walks[key] = _FlagCompiler(flag, self).walk()
-            self._unfinished.discard(f"flag {key!r}")
-        return self._walks[key]
+        known = self._walks.get(key)
+        if known is not None:
+            return known
+        flag = _found(self.flags, key, "flag")
+        self._enter("flag", key)
+        made = self._walks[key] = _FlagCompiler(flag, self).walk()
+        self._unfinished.discard(("flag", key))
+        return made
+
+    def clause(self, clause: Clause) -> Part:
+        """A compiled clause, the same for all rules that share it."""
+        part = self._parts.get(id(clause))
+        if part is None:
+            part = self._parts[id(clause)] = clause_part(clause)
+        return part
 
     def members(self, segment_id: str) -> Part:
         """The compiled membership of a segment."""
         if segment_id not in self._members:
             segment: Segment = _found(self._segments, segment_id, "segment")
-            self._enter(f"segment {segment_id!r}")
+            self._enter("segment", segment_id)
             self._members[segment_id] = membership(segment, self)
-            self._unfinished.discard(f"segment {segment_id!r}")
+            self._unfinished.discard(("segment", segment_id))
         return self._members[segment_id]
 
     def serves(self, prerequisite: Prerequisite) -> Part:
@@ -179,10 +163,15 @@ class _Linker:
             if each.experiments is None or split.experiment in each.experiments
         ]
 
-    def _enter(self, what: str) -> None:
-        if what in self._unfinished:
-            raise UnknownReference(f"{what} leads back to itself")
-        self._unfinished.add(what)
+    def logic(self, logic: JsonLogic, flag_key: str) -> Callable[[Values, datetime], object]:
+        """An expression compiled; whether it reads the clock is remembered."""
+        self.reads_the_clock = self.reads_the_clock or reads_the_clock(logic.expression)
+        return compile_logic(logic, flag_key)
+
+    def _enter(self, kind: str, key: str) -> None:
+        if (kind, key) in self._unfinished:
+            raise UnknownReference(f"{kind} {key!r} leads back to itself")
+        self._unfinished.add((kind, key))
 
 
 def _found(things: Mapping[str, T], key: str, kind: str) -> T:
@@ -208,12 +197,12 @@ class _FlagCompiler:
         steps = [self._step(rule) for rule in flag.rules]
         match flag.fallthrough:
             case ServeVariant(variant):
-                last = self._answer(variant, Reason.DEFAULT if flag.rules else Reason.STATIC)
+                last = self._answer(variant, _DEFAULT if flag.rules else _STATIC)
             case None:
-                last = self._answer(None, Reason.DEFAULT)
+                last = self._answer(None, _DEFAULT)
             case serve:
                 steps.append(_Step((), self._serve(serve, None)))
-                last = self._answer(None, Reason.DEFAULT)
+                last = self._answer(None, _DEFAULT)
         if self._holdouts:
             return _walk_past_holdouts(steps, last, self._marked())
         return _chain(steps, last) if len(steps) <= _LONGEST_CHAIN else _loop(steps, last)
@@ -237,7 +226,7 @@ class _FlagCompiler:
     def _serve(self, serve: Serve, rule: Rule | None) -> Evaluation | Ending:
         match serve:
             case ServeVariant(variant):
-                return self._answer(variant, Reason.TARGETING_MATCH, rule)
+                return self._answer(variant, _MATCH, rule)
             case Split():
                 return self._split(serve, rule)
             case JsonLogic():
@@ -254,20 +243,20 @@ class _FlagCompiler:
     def _answers(self, split: Split, rule: Rule | None) -> Answers:
         served_by_range = [each.variant for each in split.ranges]
         by_variant = {
-            variant: self._answer(variant, Reason.SPLIT, rule, split)
+            variant: self._answer(variant, _SPLIT, rule, split)
             for variant in dict.fromkeys(served_by_range)
             if variant is not None
         }
         return Answers(
-            by_range=tuple(None if variant is None else by_variant[variant] for variant in served_by_range),
+            by_range=tuple([None if variant is None else by_variant[variant] for variant in served_by_range]),
             by_variant=by_variant,
             without_unit=self._kept(without_unit(self._flag, split, rule)),
         )
 
     def _logic(self, logic: JsonLogic, rule: Rule | None) -> Ending:
-        expression = compile_logic(logic, self._flag.key)
+        expression = self._linker.logic(logic, self._flag.key)
         names = [variant.name for variant in self._flag.variants]
-        by_variant = {name: self._answer(name, Reason.TARGETING_MATCH, rule) for name in names}
+        by_variant = {name: self._answer(name, _MATCH, rule) for name in names}
         unknown = self._kept(unserved_logic(self._flag))
 
         def ending_in(last: Evaluation | None) -> Decide:
@@ -282,10 +271,12 @@ class _FlagCompiler:
     def _answer(
         self, variant: str | None, reason: Reason, rule: Rule | None = None, split: Split | None = None
     ) -> Evaluation:
-        return self._kept(served(self._flag, variant, reason, rule=rule, split=split))
+        answer = served(self._flag, variant, reason, rule=rule, split=split)
+        self._made.append(answer)
+        return answer
 
-    def _kept(self, answer: T) -> T:
-        if isinstance(answer, Evaluation):
+    def _kept(self, answer: Evaluation | None) -> Evaluation | None:
+        if answer is not None:
             self._made.append(answer)
         return answer
 
@@ -310,17 +301,17 @@ class _Step(NamedTuple):
     def then(self, otherwise: Decide) -> Decide:
         """The rule, and what follows where it serves nothing."""
         if isinstance(self.outcome, Evaluation):
-            return when_all(self.needed, Form.SERVE, self.outcome, otherwise)
-        return when_all(self.needed, Form.DECIDE, self.outcome(None), otherwise)
+            return when_all(self.needed, _SERVE, self.outcome, otherwise)
+        return when_all(self.needed, _DECIDE, self.outcome(None), otherwise)
 
     def ending_in(self, last: Evaluation | None) -> Decide:
         """The rule, and the answer where it serves nothing."""
         if isinstance(self.outcome, Evaluation):
-            return when_all(self.needed, Form.SERVE_OR, self.outcome, last)
+            return when_all(self.needed, _SERVE_OR, self.outcome, last)
         decide = self.outcome(last)
         if all(part is ALWAYS for part in self.needed):
             return decide
-        return when_all(self.needed, Form.DECIDE_OR, decide, last)
+        return when_all(self.needed, _DECIDE_OR, decide, last)
 
 
 def _chain(steps: Sequence[_Step], last: Evaluation) -> Walk:

@@ -3,7 +3,7 @@
 NOT moves inward to the clauses (De Morgan), which leaves two truth values at run time.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol, assert_never
 
@@ -35,12 +35,15 @@ from assay_engine.rules.generate import (
     joined,
     predicate,
 )
-from assay_engine.rules.jsonlogic import compile_logic
 from assay_engine.rules.loose import is_truthy
 
 
 class Links(Protocol):
     """What a condition may refer to, compiled."""
+
+    def clause(self, clause: Clause) -> Part:
+        """A clause, not negated."""
+        ...
 
     def serves(self, prerequisite: Prerequisite) -> Part:
         """Whether another flag is enabled and serves one of the prerequisite's variants."""
@@ -50,12 +53,16 @@ class Links(Protocol):
         """Membership of a segment."""
         ...
 
+    def logic(self, logic: JsonLogic, flag_key: str) -> Callable[[Values, datetime], object]:
+        """A JsonLogic expression as a function."""
+        ...
+
 
 def condition_part(condition: Condition, links: Links, flag_key: str, *, positive: bool = True) -> Part:
     """The condition, or with `positive` off its negation."""
     match condition:
         case Clause():
-            return clause_part(condition, positive=positive)
+            return links.clause(condition) if positive else clause_part(condition, positive=False)
         case AllOf() | AnyOf():
             parts = [
                 condition_part(part, links, flag_key, positive=positive) for part in condition.conditions
@@ -78,7 +85,7 @@ def _settled_part(condition: InSegment | Prerequisite | JsonLogic, links: Links,
         case Prerequisite():
             return links.serves(condition)
         case JsonLogic():
-            logic = compile_logic(condition, flag_key)
+            logic = links.logic(condition, flag_key)
             return call(lambda values, now: is_truthy(logic(values, now)))
         case _:
             assert_never(condition)
@@ -89,8 +96,13 @@ def conjuncts(condition: Condition | None, links: Links, flag_key: str) -> list[
     match condition:
         case None:
             return []
+        case Clause():
+            return [links.clause(condition)]
         case AllOf():
-            return [part for each in condition.conditions for part in conjuncts(each, links, flag_key)]
+            parts: list[Part] = []
+            for each in condition.conditions:
+                parts += conjuncts(each, links, flag_key)
+            return parts
         case _:
             return [condition_part(condition, links, flag_key)]
 

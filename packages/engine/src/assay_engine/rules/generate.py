@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
-from itertools import chain
 from typing import Any, NamedTuple, TypeAlias, cast
 
 from assay_engine.rules.scalars import version
@@ -81,31 +80,34 @@ class Part(NamedTuple):
     value: object = None
 
 
+# Read once: an enumeration looks its members up anew each time.
+_CALL, _ALL, _HOLDS = Template.CALL, Joined.ALL, Form.HOLDS
+
 ALWAYS = Part(Template.ALWAYS)
 NEVER = Part(Template.NEVER)
 
 
 def call(predicate: Predicate) -> Part:
     """A predicate as a part."""
-    return Part(Template.CALL, value=predicate)
+    return Part(_CALL, "", predicate)
 
 
 def joined(parts: Sequence[Part], how: Joined) -> Part:
     """The parts as one: nothing is generated for a single part, or one that settles the condition."""
-    neutral, settling = (ALWAYS, NEVER) if how is Joined.ALL else (NEVER, ALWAYS)
+    neutral, settling = (ALWAYS, NEVER) if how is _ALL else (NEVER, ALWAYS)
     operands = [part for part in parts if part is not neutral]
     if settling in operands:
         return settling
     if len(operands) < 2:  # noqa: PLR2004 — nothing to join
         return operands[0] if operands else neutral
-    return call(_function(Form.HOLDS, operands, how))
+    return call(_function(_HOLDS, operands, how))
 
 
 def predicate(part: Part) -> Predicate:
     """A part as a predicate."""
-    if part.template is Template.CALL:
+    if part.template is _CALL:
         return cast("Predicate", part.value)
-    return _function(Form.HOLDS, [part], Joined.ALL)
+    return _function(_HOLDS, [part], _ALL)
 
 
 def when_all(parts: Sequence[Part], form: Form, outcome: object, otherwise: object) -> Any:  # noqa: ANN401 — as the form
@@ -113,7 +115,7 @@ def when_all(parts: Sequence[Part], form: Form, outcome: object, otherwise: obje
     operands = [part for part in parts if part is not ALWAYS]
     if NEVER in operands:
         operands = [NEVER]
-    return _function(form, operands, Joined.ALL, outcome, otherwise)
+    return _function(form, operands, _ALL, outcome, otherwise)
 
 
 def _function(
@@ -123,8 +125,8 @@ def _function(
         # In groups, so that shapes stay few and code small.
         groups = [parts[at : at + _MOST_PARTS] for at in range(0, len(parts), _MOST_PARTS)]
         return _function(form, [joined(group, how) for group in groups], how, outcome, otherwise)
-    make = _maker(form, how, tuple(part.template for part in parts))
-    return make(*chain.from_iterable((part.name, part.value) for part in parts), outcome, otherwise)
+    make = _maker(form, how, tuple([part.template for part in parts]))
+    return make(*[each for part in parts for each in part[1:]], outcome, otherwise)
 
 
 @lru_cache(maxsize=1024)

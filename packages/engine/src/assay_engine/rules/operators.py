@@ -18,6 +18,8 @@ from assay_engine.rules.patterns import LONGEST_SUBJECT, UnsafePattern, compile_
 from assay_engine.rules.scalars import address, contains, moment, network, version
 from assay_engine.values import AttributeValue, Scalar, is_array, is_finite_number, is_number
 
+_SCALARS = (str, bool)
+
 Test: TypeAlias = Callable[[AttributeValue], bool | None]
 Compare: TypeAlias = Callable[[Any, Any], bool]
 
@@ -45,6 +47,9 @@ class Definition:
     may_ignore_case: bool = False
 
 
+_PATTERNS = Takes.PATTERNS
+
+
 def prepare(clause: Clause) -> Test:
     """The clause's operator applied to its values, before negation and before `missing`."""
     return OPERATORS[clause.operator].prepare(clause)
@@ -55,7 +60,7 @@ def fault(clause: Clause) -> str | None:
     definition = OPERATORS[clause.operator]
     if clause.ignore_case and not definition.may_ignore_case:
         return f"the operator '{clause.operator}' cannot ignore case"
-    if definition.takes is Takes.PATTERNS:
+    if definition.takes is _PATTERNS:
         return _pattern_fault(clause)
     if _CHECKS[definition.takes](clause.values):
         return None
@@ -196,7 +201,7 @@ def _all_text(values: Sequence[Scalar]) -> bool:
 
 
 def _all_scalar(values: Sequence[Scalar]) -> bool:
-    return bool(values) and all(isinstance(value, str | bool) or is_finite_number(value) for value in values)
+    return bool(values) and all(isinstance(value, _SCALARS) or is_finite_number(value) for value in values)
 
 
 _CHECKS: Mapping[Takes, Callable[[Sequence[Scalar]], bool]] = {

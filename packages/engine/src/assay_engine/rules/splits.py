@@ -2,7 +2,6 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
@@ -20,6 +19,7 @@ from assay_engine.model import (
     Split,
     Sticky,
 )
+from assay_engine.records import record
 from assay_engine.results import Evaluation
 from assay_engine.rules.answers import assignment_key
 from assay_engine.rules.clauses import Reader, reader
@@ -27,12 +27,15 @@ from assay_engine.rules.conditions import is_within
 from assay_engine.rules.generate import Values
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class HeldOut:
     """A rule's answer when a holdout keeps the unit out: the walk goes on and remembers the holdout."""
 
     holdout: str
 
+
+# Read once: an enumeration looks its members up anew each time.
+_XD, _HALF_OPEN = BucketerName.XD, Bounds.HALF_OPEN
 
 Outcome: TypeAlias = Evaluation | HeldOut | None
 Decide: TypeAlias = Callable[[Values, datetime], Outcome]
@@ -40,7 +43,7 @@ Gate: TypeAlias = tuple[Callable[[Values], bool], Outcome]
 Place: TypeAlias = Callable[[float], Evaluation | None]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Answers:
     """The answers a split can give: one per range, one per variant kept, and those for a missing unit."""
 
@@ -53,7 +56,7 @@ class Answers:
         """The same, with `last` wherever nothing is served."""
         if last is None:
             return self
-        by_range = tuple(answer or last for answer in self.by_range)
+        by_range = tuple([answer or last for answer in self.by_range])
         return Answers(by_range, self.by_variant, self.without_unit or last, last)
 
 
@@ -95,8 +98,9 @@ def _gated(split: Split, answers: Answers, gates: Sequence[Gate], ungated: Decid
 
 
 def _is_plain(split: Split) -> bool:
-    half_open = all(each.bounds is Bounds.HALF_OPEN for each in split.ranges)
-    return half_open and split.bucketing.bucketer is BucketerName.XD and len(split.bucketing.unit) == 1
+    if split.bucketing.bucketer is not _XD or len(split.bucketing.unit) != 1:
+        return False
+    return all(each.bounds is _HALF_OPEN for each in split.ranges)
 
 
 def _ungated_xd(split: Split, answers: Answers) -> Decide:
