@@ -14,7 +14,13 @@ pytestmark = pytest.mark.anyio
 async def test_a_process_with_its_database_is_ready(client: httpx2.AsyncClient) -> None:
     assert (await client.get("/health")).json() == {"status": "ok"}
     answer = await client.get("/ready")
-    assert answer.json() == {"status": "ready", "database": True, "migrations": True}
+    assert answer.json() == {
+        "status": "ready",
+        "database": True,
+        "migrations": True,
+        "snapshots": True,
+        "snapshot_age_seconds": None,
+    }
 
 
 async def test_without_a_database_it_lives_but_is_not_ready(settings: Settings) -> None:

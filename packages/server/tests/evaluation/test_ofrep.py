@@ -1,7 +1,9 @@
 """OFREP 0.3.0 over HTTP: the shape that every released client reads."""
 
+import asyncio
 import json
 import math
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx2
@@ -272,6 +274,23 @@ async def test_a_schedule_ahead_is_part_of_the_tag(served: Served, place: Place)
 
     assert seen == 304
     assert snapshot.compiled.transitions != ()
+
+
+async def test_a_schedule_that_begins_makes_another_tag(served: Served, place: Place) -> None:
+    starts_at = datetime.now(UTC) + timedelta(seconds=0.5)
+    rule = serving_to("plan", "pro", "off") | {"schedule": {"starts_at": starts_at.isoformat()}}
+    await place.publish(a_flag(rules=[rule]))
+    context = {"targetingKey": "u1", "plan": "pro"}
+    before = await bulk(served, place, context)
+    still = await bulk(served, place, context, if_none_match=before.headers["etag"])
+
+    await asyncio.sleep((starts_at - datetime.now(UTC)).total_seconds() + 0.01)
+    begun = await bulk(served, place, context, if_none_match=before.headers["etag"])
+    again = await bulk(served, place, context, if_none_match=begun.headers["etag"])
+
+    values = [answer.json()["flags"][0]["value"] for answer in (before, begun)]
+    assert values == [True, False]
+    assert [each.status_code for each in (before, still, begun, again)] == [200, 304, 200, 304]
 
 
 async def test_browsers_may_ask_from_anywhere(served: Served, place: Place) -> None:

@@ -2,13 +2,14 @@
 
 import asyncio
 import uuid
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from assay.core.config import Settings
 from assay.core.database import Database
 from assay.evaluation.streams import HEARTBEAT, Follower, Hub, refetch
-from delivery_support import EVALUATE, Place, Served, Stream, a_flag, connected, started
+from delivery_support import EVALUATE, Place, Served, Stream, a_flag, connected, serving_to, started
 
 pytestmark = pytest.mark.anyio
 
@@ -47,6 +48,21 @@ async def test_a_publication_says_ask_again(served: Served, place: Place) -> Non
     assert data.startswith('data: {"type":"refetchEvaluation","etag":"\\"')
     assert stream.headers["content-type"].startswith("text/event-stream")
     assert stream.headers["access-control-allow-origin"] == "*"
+
+
+async def test_a_schedule_that_begins_says_ask_again(served: Served, place: Place) -> None:
+    starts_at = datetime.now(UTC) + timedelta(seconds=0.5)
+    rule = serving_to("plan", "pro", "off") | {"schedule": {"starts_at": starts_at.isoformat()}}
+    await place.publish(a_flag(rules=[rule]))
+    address = await address_of(served, place)
+    version = age(served, place)
+    async with connected(served.app, address) as stream:
+        await stream.frame()
+        told = await stream.frame()
+
+    assert told is not None
+    assert datetime.now(UTC) >= starts_at
+    assert told.startswith(f"id: {version}\nevent: message")
 
 
 async def test_who_comes_back_behind_is_told_at_once(served: Served, place: Place) -> None:

@@ -6,11 +6,13 @@ from typing import Annotated, Literal
 import structlog
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
+from pydantic import Field
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from assay.core.database import Database
 from assay.core.telemetry import Telemetry
+from assay.evaluation.store import Freshness
 from assay.migrations import current_revision, head_revision
 from assay.shared.schema import Outgoing
 
@@ -30,6 +32,10 @@ class Readiness(Outgoing):
     status: Literal["ready", "not ready"]
     database: bool
     migrations: bool
+    snapshots: bool = Field(description="Whether the database has lately confirmed what is served.")
+    snapshot_age_seconds: float | None = Field(
+        description="Time since it did; null before the first time, and where it is not asked."
+    )
 
 
 @router.get("/health")
@@ -40,8 +46,8 @@ async def health() -> Health:
 
 @router.get("/ready", response_model=Readiness, responses={503: {"model": Readiness}})
 async def ready(request: Request) -> Response:
-    """Says whether requests can be served: the database answers and its schema is the one we know."""
-    state = await _readiness(request.state.database)
+    """Says whether requests can be served: the database answers, has our schema, and knows what is served."""
+    state = await _readiness(request.state.database, request.state.delivery.store.freshness)
     status = HTTPStatus.OK if state.status == "ready" else HTTPStatus.SERVICE_UNAVAILABLE
     return JSONResponse(state.model_dump(), status_code=status)
 
@@ -56,12 +62,24 @@ async def metrics(telemetry: Annotated[Telemetry, Depends(_telemetry)]) -> Respo
     return Response(telemetry.render(), media_type=telemetry.content_type)
 
 
-async def _readiness(database: Database) -> Readiness:
+async def _readiness(database: Database, freshness: Freshness) -> Readiness:
+    reached, migrated = await _schema(database)
+    is_ready = migrated and not freshness.is_old
+    return Readiness(
+        status="ready" if is_ready else "not ready",
+        database=reached,
+        migrations=migrated,
+        snapshots=not freshness.is_old,
+        snapshot_age_seconds=freshness.age_seconds(),
+    )
+
+
+async def _schema(database: Database) -> tuple[bool, bool]:
+    """Whether the database answers, and whether its schema is the one we know."""
     try:
         async with database.reading() as tx:
             await tx.execute(text("SELECT 1"))
-            migrated = await current_revision(tx) == head_revision()
+            return True, await current_revision(tx) == head_revision()
     except (SQLAlchemyError, OSError, TimeoutError) as error:
         log.warning("not_ready", error=str(error))
-        return Readiness(status="not ready", database=False, migrations=False)
-    return Readiness(status="ready" if migrated else "not ready", database=True, migrations=migrated)
+        return False, False

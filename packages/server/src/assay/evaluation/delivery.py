@@ -14,7 +14,7 @@ from assay.core.config import Settings
 from assay.core.database import Database
 from assay.core.telemetry import Telemetry
 from assay.evaluation.callers import UNKNOWN_CALLER, Caller, Callers, Refused
-from assay.evaluation.following import follow
+from assay.evaluation.following import follow, tell_of_schedules
 from assay.evaluation.journal import Journal
 from assay.evaluation.snapshots import Snapshot
 from assay.evaluation.store import Credentials, Store
@@ -23,6 +23,8 @@ from assay.projects.service import DEFAULT_ENVIRONMENT, DEFAULT_PROJECT
 from assay.shared.errors import NotFound
 
 HEARTBEAT_SECONDS = 15.0
+# One poll that the database did not answer is no reason to send everybody to another process; three are.
+OLD_AFTER_POLLS = 3
 UNAUTHORIZED = [(b"www-authenticate", b'Bearer realm="assay"')]
 
 
@@ -107,8 +109,13 @@ async def delivering(
     async with AsyncExitStack() as stack:
         stack.push_async_callback(journal.flush)
         stack.callback(hub.end)
-        running = [journal.keep_writing(settings.evaluation_flush_seconds), _keep_alive(hub)]
+        running = [
+            journal.keep_writing(settings.evaluation_flush_seconds),
+            _keep_alive(hub),
+            tell_of_schedules(store),
+        ]
         if url is not None:
+            store.freshness.bound_seconds = OLD_AFTER_POLLS * settings.snapshot_poll_seconds
             running.append(follow(store, url, settings))
         for work in running:
             await stack.enter_async_context(_running(work))

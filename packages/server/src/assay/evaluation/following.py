@@ -9,12 +9,16 @@ from psycopg.conninfo import make_conninfo
 from sqlalchemy.exc import SQLAlchemyError
 
 from assay.access.service import KEYS_CHANNEL
+from assay.core.clock import utc_now
 from assay.core.config import Settings
 from assay.core.database import connection_arguments, libpq_url
 from assay.evaluation.store import Store
 from assay.projects.service import REVISION_CHANNEL
 
 log = structlog.get_logger()
+
+RECONNECT_SECONDS = 0.1
+SCHEDULE_SECONDS = 0.5
 
 FAILURES = (psycopg.Error, SQLAlchemyError, OSError, TimeoutError)
 
@@ -29,9 +33,23 @@ async def follow(store: Store, url: str, settings: Settings) -> None:
         except Exception:
             # A follower that ended would leave this process serving the past for ever.
             log.exception("following_failed")
-        store.freshness.is_listening = False
+        was_listening, store.freshness.is_listening = store.freshness.is_listening, False
         await _poll(store)
-        await asyncio.sleep(settings.snapshot_poll_alone_seconds)
+        # A connection that was cut is made anew at once; only a database that refuses one is given time.
+        pause = RECONNECT_SECONDS if was_listening else settings.snapshot_poll_alone_seconds
+        await asyncio.sleep(pause)
+
+
+async def tell_of_schedules(store: Store) -> None:
+    """Tells followers when a schedule begins or ends, which changes answers without a publication."""
+    told = utc_now()
+    while True:
+        await asyncio.sleep(SCHEDULE_SECONDS)
+        now = utc_now()
+        for snapshot in store.snapshots:
+            if snapshot.changed_between(told, now):
+                store.hub.announce(snapshot.environment_id, snapshot.version, now.timestamp())
+        told = now
 
 
 async def _listen(store: Store, url: str, settings: Settings) -> None:

@@ -3,6 +3,7 @@
 import hashlib
 import time
 import uuid
+from bisect import bisect_right
 from collections import Counter
 from datetime import datetime
 
@@ -83,6 +84,11 @@ class Snapshot:
     def valid_until(self, now: datetime) -> datetime | None:
         """When time alone may next change an answer."""
         return next_transition(self.compiled, now)
+
+    def changed_between(self, earlier: datetime, later: datetime) -> bool:
+        """Whether a schedule has begun or ended after one moment, and not after the other."""
+        moments = self.compiled.transitions
+        return bisect_right(moments, earlier) < bisect_right(moments, later)
 
     def collect(self) -> Counter[Served]:
         """How often each variant of each flag was given since the last collection."""

@@ -41,14 +41,23 @@ class Freshness:
     Attributes:
         checked_at: When the database was last asked, on the monotonic clock; None before its first answer.
         is_listening: Whether PostgreSQL would tell of a change at once.
+        bound_seconds: From which age on what is served counts as old; None where nobody asks the database.
     """
 
     checked_at: float | None = None
     is_listening: bool = False
+    bound_seconds: float | None = None
 
     def age_seconds(self) -> float | None:
         """Time since the database last confirmed what is served."""
         return None if self.checked_at is None else time.monotonic() - self.checked_at
+
+    @property
+    def is_old(self) -> bool:
+        """Whether the database has not confirmed for too long what is served."""
+        # Before its first answer nothing is served, so nothing is old.
+        age = self.age_seconds()
+        return self.bound_seconds is not None and age is not None and age > self.bound_seconds
 
 
 class Store:
@@ -70,6 +79,11 @@ class Store:
     def credentials(self) -> Credentials | None:
         """Keys and secret, None until they have been read."""
         return self._credentials
+
+    @property
+    def snapshots(self) -> tuple[Snapshot, ...]:
+        """What this process serves now."""
+        return tuple(self._snapshots.values())
 
     def loaded(self, environment_id: uuid.UUID) -> Snapshot | None:
         """The environment's snapshot, if this process has it."""
