@@ -19,7 +19,17 @@ from assay_stats.adjustment import (
     post_stratified_adjusted,
 )
 from assay_stats.clusters import ClusterTotals, cluster_difference, cluster_mean, design_effect
-from assay_stats.decision import Decision, Goal, Guardrail, QualityCheck, Risks, Verdict, decide
+from assay_stats.decision import (
+    Decision,
+    Findings,
+    Goal,
+    Guardrail,
+    QualityCheck,
+    Risks,
+    Verdict,
+    decide,
+    judged,
+)
 from assay_stats.estimands import ArmMean, ArmRatio, mean_of, ratio_of
 from assay_stats.exact import ExactMethod, ExactTest, exact_proportions, smallest_expected_count
 from assay_stats.frequentist import (
@@ -183,6 +193,7 @@ __all__ = [
     "EventCounts",
     "ExactMethod",
     "ExactTest",
+    "Findings",
     "FixedTest",
     "GammaPosterior",
     "GammaPrior",
@@ -262,6 +273,7 @@ __all__ = [
     "hommel",
     "inflation_factor",
     "interaction",
+    "judged",
     "lift_detectable_effect",
     "mann_whitney",
     "mean_detectable_effect",

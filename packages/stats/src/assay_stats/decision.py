@@ -182,6 +182,34 @@ class Decision:
     unknown: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """What was found about every metric and check, however it was found: by p-values or by intervals.
+
+    Attributes:
+        improved: Goals that are better.
+        unproven: Guardrails not yet shown to be within their margin.
+        deteriorated: Metrics that are worse.
+        failed_checks: Quality checks that reject.
+        unchecked: Quality checks that could not be computed, each with its reason in words.
+        unmeasured: Metrics that could not be computed, each with its reason in words.
+        needs_goal: Whether a goal has to improve; without goals the guardrails alone are asked.
+    """
+
+    improved: tuple[str, ...] = ()
+    unproven: tuple[str, ...] = ()
+    deteriorated: tuple[str, ...] = ()
+    failed_checks: tuple[str, ...] = ()
+    unchecked: tuple[str, ...] = ()
+    unmeasured: tuple[str, ...] = ()
+    needs_goal: bool = True
+
+    @property
+    def lacks_goal(self) -> bool:
+        """Whether a goal that has to improve has not."""
+        return self.needs_goal and not self.improved
+
+
 def decide(
     goals: Sequence[Goal],
     guardrails: Sequence[Guardrail] = (),
@@ -211,7 +239,7 @@ def decide(
     goal_alpha = risks.alpha / max(len(goals), 1)
     worse_alpha = risks.deterioration_alpha / len(metrics)
     check_alpha = risks.quality_alpha / max(len(checks), 1)
-    found = _Findings(
+    found = Findings(
         improved=tuple(goal.name for goal in goals if goal.better < goal_alpha),
         unproven=tuple(rail.name for rail in guardrails if not rail.acceptable < risks.alpha),
         deteriorated=tuple(metric.name for metric in metrics if metric.worse < worse_alpha),
@@ -220,7 +248,7 @@ def decide(
         unmeasured=tuple(_describe(metric) for metric in metrics if metric.reason is not None),
         needs_goal=bool(goals),
     )
-    verdict, sentence = _verdict(found, is_final=is_final)
+    verdict, sentence = judged(found, is_final=is_final)
     return Decision(
         verdict=verdict,
         sentence=sentence,
@@ -236,23 +264,18 @@ def decide(
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Findings:
-    improved: tuple[str, ...]
-    unproven: tuple[str, ...]
-    deteriorated: tuple[str, ...]
-    failed_checks: tuple[str, ...]
-    unchecked: tuple[str, ...]
-    unmeasured: tuple[str, ...]
-    needs_goal: bool
+def judged(found: Findings, *, is_final: bool) -> tuple[Verdict, str]:
+    """What to do about findings, and the sentence that says why.
 
-    @property
-    def lacks_goal(self) -> bool:
-        return self.needs_goal and not self.improved
+    What makes the numbers untrustworthy comes before what they say.
 
-
-def _verdict(found: _Findings, *, is_final: bool) -> tuple[Verdict, str]:
-    """The first row that applies; what makes the numbers untrustworthy comes before what they say."""
+    Args:
+        found: From p-values, as `decide` collects them, or from intervals.
+        is_final: Whether the planned sample was reached; before, what is unproven may still be shown.
+    Returns:
+        The first verdict that applies, and its sentence.
+    Source: The order of `decide`.
+    """
     if found.failed_checks or found.unchecked:
         return Verdict.CANNOT_SAY, _distrusting_sentence(found)
     if found.deteriorated:
@@ -267,18 +290,18 @@ def _verdict(found: _Findings, *, is_final: bool) -> tuple[Verdict, str]:
     return Verdict.KEEP_GOING, f"Keep going: {missing} so far."
 
 
-def _distrusting_sentence(found: _Findings) -> str:
+def _distrusting_sentence(found: Findings) -> str:
     if found.failed_checks:
         return f"Cannot say: {_listed(found.failed_checks)} failed, so no number here can be trusted."
     return f"Cannot say: {_listed(found.unchecked)}."
 
 
-def _shipping_sentence(found: _Findings) -> str:
+def _shipping_sentence(found: Findings) -> str:
     reason = f"{_listed(found.improved)} improved and " if found.improved else ""
     return f"Ship: {reason}nothing got worse beyond its margin."
 
 
-def _missing_sentence(found: _Findings) -> str:
+def _missing_sentence(found: Findings) -> str:
     parts: list[str] = []
     if found.lacks_goal:
         parts.append("no goal has improved")

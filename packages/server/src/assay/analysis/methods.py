@@ -1,0 +1,101 @@
+"""How an experiment is read: what its plan fixes before the first look; plain values, no statistics."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class SpendingRule(StrEnum):
+    """How a group-sequential design spreads its error rate over information."""
+
+    OBRIEN_FLEMING = "obrien_fleming"
+    POCOCK = "pocock"
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """One reading, at the planned end."""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupSequential:
+    """Looks at shares of the planned units.
+
+    Attributes:
+        spending: How the error rate is spread.
+        looks: Planned shares of the units, rising to 1; empty makes every look count.
+    """
+
+    spending: SpendingRule = SpendingRule.OBRIEN_FLEMING
+    looks: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AlwaysValid:
+    """Looks at any time, with or without a planned end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bayesian:
+    """A normal prior on the lift, a share of the control's mean.
+
+    Attributes:
+        prior_mean: Of the lift.
+        prior_sd: Of the lift, positive; infinite is flat.
+    """
+
+    prior_mean: float = 0.0
+    prior_sd: float = float("inf")
+
+
+Method = Fixed | GroupSequential | AlwaysValid | Bayesian
+
+
+class Correction(StrEnum):
+    """How one error rate is shared by several comparisons of one role."""
+
+    NONE = "none"
+    BONFERRONI = "bonferroni"
+    HOLM = "holm"
+    BENJAMINI_HOCHBERG = "benjamini_hochberg"
+
+
+class Role(StrEnum):
+    """What a metric is for."""
+
+    GOAL = "goal"
+    SECONDARY = "secondary"
+    GUARDRAIL = "guardrail"
+
+
+@dataclass(frozen=True, slots=True)
+class Margin:
+    """The largest loss of a guardrail that is tolerated.
+
+    Attributes:
+        size: Positive; in the metric's unit, or a share of the control's mean.
+        is_relative: Whether it is a share.
+    """
+
+    size: float
+    is_relative: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The frozen choices that turn looks into claims.
+
+    Attributes:
+        method: When looks count and what interval belongs to them.
+        alpha: Probability of a false claim, both sides and all looks together.
+        correction: How alpha is shared by the comparisons of one role.
+        planned_units: Units of a comparison's two arms at the planned end; sequential methods need it.
+        is_final: Whether the planned end has been reached, or the experiment was ended.
+        minimum_units: Fewest units per arm at which a sequential look counts.
+    """
+
+    method: Method = Fixed()
+    alpha: float = 0.05
+    correction: Correction = Correction.NONE
+    planned_units: float | None = None
+    is_final: bool = True
+    minimum_units: int = 100
