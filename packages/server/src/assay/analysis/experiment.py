@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-import ibis
-import pyarrow as pa
+from ibis.backends.duckdb import Backend
 from ibis.expr.types import Table
 
 from assay.analysis import aggregate, units
@@ -13,7 +12,6 @@ from assay.analysis.plan import ArmPlan, Kind, MetricPlan, Plan
 from assay.experiments.schemas import ExperimentOut
 from assay.metrics.definition import Mean, Proportion, quantities
 from assay.metrics.schemas import MetricOut
-from assay.sources.service import local_engine
 
 
 def plan_of(experiment: ExperimentOut, metrics: Sequence[MetricOut]) -> Plan:
@@ -26,10 +24,11 @@ def plan_of(experiment: ExperimentOut, metrics: Sequence[MetricOut]) -> Plan:
     )
 
 
-def analyze_events(events: pa.Table, plan: Plan, metrics: Sequence[MetricOut]) -> Document:
+def analyze_events(engine: Backend, events: Table, plan: Plan, metrics: Sequence[MetricOut]) -> Document:
     """The result of an experiment.
 
     Args:
+        engine: Where `events` is.
         events: Columns `kind`, `name`, `unit`, `at`, `variant`, `value`.
         metrics: The definitions behind the plan's metrics, in the same order.
     """
@@ -38,9 +37,7 @@ def analyze_events(events: pa.Table, plan: Plan, metrics: Sequence[MetricOut]) -
         for metric in metrics
         for column, quantity in zip(_raw_columns(metric), quantities(metric.definition), strict=True)
     }
-    engine = local_engine()
-    table = engine.create_table("events", ibis.memtable(events), temp=True)
-    sample = units.from_events(table, columns=columns, arms=[arm.key for arm in plan.arms])
+    sample = units.from_events(events, columns=columns, arms=[arm.key for arm in plan.arms])
     rows = engine.create_table("units", _as_measured(sample.table, metrics), temp=True)
     rows = units.with_caps(rows, _caps(metrics))
     return conclude(plan, aggregate.collect(rows, plan.metrics), sample.excluded)

@@ -1,6 +1,8 @@
 """The background work of this domain."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio.to_thread
@@ -19,7 +21,7 @@ from assay.metrics.schemas import MetricOut
 from assay.projects import service as projects
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    from assay.events.facts import Facts
 
 
 def handlers(settings: Settings, database: Database, url: str) -> Mapping[str, Handler]:
@@ -32,15 +34,8 @@ def handlers(settings: Settings, database: Database, url: str) -> Mapping[str, H
             measured = await metrics.require_all(tx, project, experiment.metrics)
             place = await projects.get_environment(tx, project, experiment.assignments.environment)
         await task.report(0.1, "reading events")
-        table = await events.table(
-            url,
-            schema=settings.database_schema,
-            environment_id=place.id,
-            experiment=key,
-            names=_event_names(measured),
-        )
-        await task.report(0.5, "computing")
-        document = await anyio.to_thread.run_sync(_analyze, experiment, measured, table)
+        facts = partial(events.facts, settings, url, environment_id=place.id)
+        document = await anyio.to_thread.run_sync(_analyze, experiment, measured, facts)
         return document.model_dump(mode="json")
 
     return {service.KIND: results}
@@ -50,8 +45,15 @@ def _event_names(measured: list[MetricOut]) -> list[str]:
     return sorted({quantity.event for metric in measured for quantity in quantities(metric.definition)})
 
 
-def _analyze(experiment: ExperimentOut, measured: list[MetricOut], table: "pa.Table") -> Document:
+def _analyze(
+    experiment: ExperimentOut,
+    measured: list[MetricOut],
+    facts_of: Callable[..., AbstractContextManager["Facts"]],
+) -> Document:
     # The engine and its statistics are loaded by the first analysis, not by every start.
     from assay.analysis.experiment import analyze_events, plan_of  # noqa: PLC0415
+    from assay.sources.service import local_engine  # noqa: PLC0415
 
-    return analyze_events(table, plan_of(experiment, measured), measured)
+    engine = local_engine()
+    with facts_of(engine, experiment=experiment.key, names=_event_names(measured)) as facts:
+        return analyze_events(engine, facts.table, plan_of(experiment, measured), measured)

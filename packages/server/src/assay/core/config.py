@@ -86,6 +86,21 @@ class Settings(BaseSettings):
         ge=0,
         description="How far a sender's clock may run ahead before its events are refused.",
     )
+    event_seal_rows: int = Field(
+        default=250_000, ge=1, description="Buffered events that are enough to be sealed into files."
+    )
+    event_seal_after_seconds: float = Field(
+        default=300.0, gt=0, description="Age at which buffered events are sealed however few they are."
+    )
+    event_retention_days: int = Field(
+        default=0, ge=0, description="Days of sealed events that are kept; 0 keeps all."
+    )
+    lake_url: str | None = Field(
+        default=None,
+        pattern=r"^(s3://[^/]+(/.*)?|/.+)$",
+        description="Where sealed events lie: `s3://bucket/prefix`, with AWS's own variables for access, "
+        "or a folder; unset means `lake` in the data directory.",
+    )
     delivery_keys: Literal["auto", "required"] = Field(
         default="auto",
         description="`auto` answers without a key while the server listens on loopback only; "

@@ -8,10 +8,8 @@ from typing import Any
 from sqlalchemy import text
 
 from assay.core.database import ReadSession, WriteSession
+from assay.events import locks
 from assay.events.ingest import Row
-
-# Held shared by whoever adds events and alone by whoever closes a slot: a closed slot never changes again.
-WRITING_LOCK = 0x45564E54
 
 _LOCK_WRITING = text("SELECT pg_advisory_xact_lock_shared(:lock)")
 
@@ -66,7 +64,7 @@ async def append(
     # Sorted, so that two batches that share events lock them in the same order and cannot deadlock.
     ordered = sorted(rows, key=lambda row: row.event_id)
     # A statement of its own: the next one's snapshot is taken when no slot can be closed any more.
-    await tx.execute(_LOCK_WRITING, {"lock": WRITING_LOCK})
+    await tx.execute(_LOCK_WRITING, {"lock": locks.WRITING})
     stored = await tx.execute(
         _APPEND,
         {

@@ -4,11 +4,9 @@ import uuid
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import anyio.to_thread
-
+from assay.core.config import Settings
 from assay.core.database import ReadSession, WriteSession
 from assay.events import ingest, repository
 from assay.events.ingest import Verdict
@@ -16,7 +14,11 @@ from assay.events.schemas import BatchOut, EventVerdict
 from assay.events.wire import AnyEvent, Malformed
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    from contextlib import AbstractContextManager
+
+    from ibis.backends.duckdb import Backend
+
+    from assay.events.facts import Facts
 
 
 async def store(
@@ -51,22 +53,36 @@ async def recent_units(
     return await repository.recent_units(tx, environment_id, limit=limit)
 
 
-async def table(
-    url: str, *, schema: str, environment_id: uuid.UUID, experiment: str, names: Sequence[str]
-) -> "pa.Table":
-    """The exposures of an experiment and the named metric events beside them.
+def facts(
+    settings: Settings,
+    url: str,
+    engine: "Backend",
+    *,
+    environment_id: uuid.UUID,
+    experiment: str,
+    names: Sequence[str],
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> "AbstractContextManager[Facts]":
+    """The exposures of an experiment and the named events, each once, as a table of the engine.
 
-    Returns:
-        Columns `kind`, `name`, `unit`, `at`, `variant`, `value`, from one snapshot.
+    For a thread of its own: it reads the database and, when the table is computed, the lake's files. While
+    the block lasts no file is deleted from under it.
+
+    Args:
+        engine: Ibis' DuckDB, which the caller makes and closes.
+        since: Only events from this moment on; days before it are not read.
+        until: Only events before this moment, likewise.
     """
-    from assay.events import reading  # noqa: PLC0415 — Arrow's drivers take half a second that serving never needs
+    from assay.events import facts as module  # noqa: PLC0415 — Arrow's drivers take half a second that serving never needs
 
-    read = partial(
-        reading.read_events,
+    return module.facts(
+        settings,
         url,
-        schema=schema,
+        engine,
         environment_id=environment_id,
         experiment=experiment,
         names=names,
+        since=since,
+        until=until,
     )
-    return await anyio.to_thread.run_sync(read)
