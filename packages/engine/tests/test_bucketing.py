@@ -14,6 +14,9 @@ from assay_engine.model import BucketerName, Bucketing
 VECTORS: dict[str, list[dict[str, Any]]] = json.loads(
     (Path(__file__).parents[3] / "conformance" / "bucketing.json").read_text("utf-8")
 )
+PEERS: list[dict[str, Any]] = json.loads(
+    (Path(__file__).parents[3] / "conformance" / "peers.json").read_text("utf-8")
+)["groups"]
 # 99.9 % points of chi-square (NIST/SEMATECH e-Handbook, 1.3.6.7.4).
 CHI_SQUARE_999 = {9: 27.877, 81: 126.083, 99: 148.230}
 
@@ -33,6 +36,20 @@ def test_published_vectors_stay_as_they_are(name: BucketerName) -> None:
 def test_the_peers_own_vectors_hold() -> None:
     for vector in VECTORS["published"]:
         assert prepare(bucketing(vector))(vector["unit"]) == vector["value"], vector["source"]
+
+
+@pytest.mark.parametrize("group", PEERS, ids=lambda group: f"{group['package']}-{group['salt']}")
+def test_a_peers_own_sdk_puts_every_unit_where_we_do(group: dict[str, Any]) -> None:
+    place = prepare(bucketing(group))
+
+    for unit, expected in group["places"].items():
+        found = place(unit)
+        assert found is not None
+        assert (expected[0] <= found < expected[1]) if isinstance(expected, list) else found == expected, unit
+
+
+def test_every_peer_has_been_asked() -> None:
+    assert {group["bucketer"] for group in PEERS} == set(BucketerName) - {BucketerName.XD}
 
 
 def test_launchdarkly_places_its_sdk_test_user_where_the_peer_does() -> None:

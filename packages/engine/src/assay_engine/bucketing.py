@@ -23,7 +23,8 @@ Bucket: TypeAlias = Callable[[AttributeValue], float | None]
 XD_LENGTH = 100
 
 _UINT32 = 0xFFFFFFFF
-_SIXTY_BITS = 0xFFFFFFFFFFFFFFF
+# A double, as in the peers: dividing whole numbers would round once where they round twice.
+_SIXTY_BITS = float(0xFFFFFFFFFFFFFFF)
 _LARGEST_EXACT = 2**53
 _UNLEASH_VARIANT_SEED = 86028157
 
