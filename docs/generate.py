@@ -212,8 +212,9 @@ def _route(method: str, path: str, operation: dict[str, Any]) -> str:
 
 def _schema_name(content: dict[str, Any]) -> str:
     schema = content.get("content", {}).get("application/json", {}).get("schema", {})
-    if "$ref" in schema:
-        return f"`{schema['$ref'].rpartition('/')[2]}`"
+    names = [part["$ref"].rpartition("/")[2] for part in schema.get("oneOf", [schema]) if "$ref" in part]
+    if names:
+        return " or ".join(f"`{name}`" for name in names)
     return f"`{schema.get('title', schema['type'])}`" if schema else ""
 
 

@@ -8,11 +8,12 @@ from assay.analysis.handlers import handlers as analysis_handlers
 from assay.core.config import Settings
 from assay.core.database import Database
 from assay.jobs.worker import Handler, running_worker
+from assay.sources.handlers import handlers as sources_handlers
 
 
 def all_handlers(settings: Settings, database: Database, url: str) -> Mapping[str, Handler]:
     """Every kind of task and what runs it."""
-    return {**analysis_handlers(settings, database, url)}
+    return {**analysis_handlers(settings, database, url), **sources_handlers(settings, database)}
 
 
 @asynccontextmanager

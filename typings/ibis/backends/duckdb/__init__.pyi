@@ -2,9 +2,10 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+from ibis.backends import BaseBackend
 from ibis.expr.types import Expr, Table
 
-class Backend:
+class Backend(BaseBackend):
     @property
     def con(self) -> duckdb.DuckDBPyConnection: ...
     def compile(self, expr: Expr, /, **kwargs: Any) -> str: ...

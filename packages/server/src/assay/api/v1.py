@@ -12,7 +12,8 @@ from assay.experiments.router import router as experiments
 from assay.flags.router import router as flags
 from assay.metrics.router import router as metrics
 from assay.projects.router import router as projects
+from assay.sources.router import router as sources
 
 router = APIRouter(prefix="/api/v1", responses=RESPONSES)
-for domain in (projects, access, flags, previews, metrics, experiments, events, evaluation, results):
+for domain in (projects, access, flags, previews, metrics, experiments, events, evaluation, results, sources):
     router.include_router(domain)

@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 
 from assay import __version__
-from assay.cli import flags, resources
+from assay.cli import flags, resources, sources
 from assay.cli.console import Format, err
 from assay.shared.errors import AssayError
 
@@ -25,6 +25,7 @@ app.add_typer(flags.app, name="flag")
 app.add_typer(resources.metric, name="metric")
 app.add_typer(resources.experiment, name="experiment")
 app.add_typer(resources.events, name="events")
+app.add_typer(sources.app, name="source")
 database = typer.Typer(help="The database's schema.", no_args_is_help=True)
 app.add_typer(database, name="db")
 

@@ -58,6 +58,10 @@ class Client:
         """Changes parts of a resource that is still what the caller has read."""
         return await self._send("PATCH", path, body, if_match=if_match)
 
+    async def delete(self, path: str) -> Any:  # noqa: ANN401 — JSON
+        """Deletes a resource."""
+        return await self._request("DELETE", path)
+
     async def send(
         self,
         events: Iterable[Event],
@@ -132,7 +136,7 @@ class Client:
             raise _TryAgain(_detail(answer), value=answer.headers.get("Retry-After"))
         if answer.is_error:
             raise ServerProblem(_detail(answer), value=answer.status_code)
-        return answer.json()
+        return answer.json() if answer.content else None
 
 
 class _TryAgain(ServerProblem):

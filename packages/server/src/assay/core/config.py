@@ -128,6 +128,23 @@ class Settings(BaseSettings):
         default=33_554_432, ge=1024, description="Largest body of a whole ruleset that is imported."
     )
 
+    source_roots: str = Field(
+        default="",
+        description="Folders that connections may read files from, separated by commas; empty allows none. "
+        "`assay analyze`, `assay source inspect` and notebooks read what their user can.",
+    )
+    source_check_seconds: float = Field(
+        default=20.0, gt=0, description="How long a look at a table may take while somebody waits."
+    )
+    source_timeout_seconds: float = Field(
+        default=300.0, gt=0, description="How long a query on a table may run before it is stopped."
+    )
+    source_max_scan_bytes: int = Field(
+        default=107_374_182_400,
+        ge=0,
+        description="Most bytes a query on a table may scan, where the engine tells; 0 sets no bound.",
+    )
+
     log_format: Literal["console", "json"] = Field(default="console", description="How log lines look.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least severe line kept."

@@ -28,6 +28,7 @@ class TaskRun(Identified, Base):
     progress: Mapped[float]
     note: Mapped[str]
     error: Mapped[str | None]
+    error_code: Mapped[str | None]
     result: Mapped[dict[str, Any] | None]
     created_at: Mapped[datetime]
     started_at: Mapped[datetime | None]

@@ -18,6 +18,7 @@ class TaskOut(Outgoing):
     progress: float = Field(description="Share done, 0 to 1.")
     note: str = Field(description="What it is doing.")
     error: str | None = Field(description="Why it failed.")
+    error_code: str | None = Field(description="Stable code of the failure; programs decide by this.")
     attempts: int
     created_at: datetime
     started_at: datetime | None

@@ -105,13 +105,14 @@ async def _outcome(task: Task, kind: str, handlers: Mapping[str, Handler]) -> di
         # Nobody's fault and soon over: the queue tries again.
         raise
     except AssayError as error:
-        return {"state": TaskState.FAILED, "error": error.message}
+        return {"state": TaskState.FAILED, "error": error.message, "error_code": error.code}
     except Exception:
         # The edge of the worker: whatever went wrong must end in the row, or the task would look alive.
         log.exception("task_failed", kind=kind, task=str(task.id))
         return {
             "state": TaskState.FAILED,
             "error": f"an error inside Assay; the server's log has the details under task {task.id}",
+            "error_code": "internal_error",
         }
     return {"state": TaskState.COMPLETED, "progress": 1.0, "note": "done", "result": result}
 

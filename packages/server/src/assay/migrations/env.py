@@ -13,9 +13,10 @@ from assay.jobs import models as jobs
 from assay.metrics import models as metrics
 from assay.projects import models as projects
 from assay.shared.base_model import Base
+from assay.sources import models as sources
 
 # A table is known once its module is imported; naming them makes that visible.
-DOMAINS = (projects, jobs, metrics, experiments, events, audit, flags, access)
+DOMAINS = (projects, jobs, metrics, experiments, events, audit, flags, access, sources)
 
 
 # Partitions are made by their migration; the models know the table they are parts of.

@@ -11,9 +11,8 @@ from ibis.backends.duckdb import Backend
 from ibis.expr.types import Table
 
 from assay.sources.errors import UnknownColumn, UnreadableTable, UnusableColumn
+from assay.sources.places import CSV_SUFFIXES, PARQUET_SUFFIXES
 
-CSV_SUFFIXES = frozenset({".csv", ".tsv", ".txt"})
-PARQUET_SUFFIXES = frozenset({".parquet", ".pq"})
 DELIMITERS = ",;|\t"
 MISSING_WORDS = ["", "NULL", "null", "NA", "NaN", "nan", "None"]
 
@@ -101,6 +100,28 @@ def require_measurable(table: Table, column: str) -> None:
     )
 
 
+def read_csv(
+    engine: Backend, paths: list[str], *, sample_size: int, types: Mapping[str, str] | None = None
+) -> Table:
+    """CSV files of one shape as one table.
+
+    Args:
+        paths: As DuckDB reads them: `*`, `?` and `[` stand for other names.
+        sample_size: Rows that decide the types; -1 takes all.
+        types: Columns whose type is known.
+    """
+    # The quote is not guessed: a guess turns one that was never closed into part of a name.
+    return engine.read_csv(
+        paths,
+        header=True,
+        sample_size=sample_size,
+        nullstr=MISSING_WORDS,
+        encoding="utf-8",
+        quote='"',
+        types=types or {},
+    )
+
+
 def _read_parquet(engine: Backend, path: Path) -> Table:
     return engine.read_parquet(_literal(path))
 
@@ -119,16 +140,7 @@ def _read_csv(engine: Backend, path: Path, as_text: Collection[str]) -> Table:
 
 def _csv(engine: Backend, path: Path, types: Mapping[str, str]) -> Table:
     # Every row decides the types: a sample would let a late text pass for a number and fail in the middle.
-    # The quote is not guessed: a guess turns one that was never closed into part of a name.
-    return engine.read_csv(
-        _literal(path),
-        header=True,
-        sample_size=-1,
-        nullstr=MISSING_WORDS,
-        encoding="utf-8",
-        quote='"',
-        types=types,
-    )
+    return read_csv(engine, [_literal(path)], sample_size=-1, types=types)
 
 
 def _literal(path: Path) -> str:
