@@ -20,6 +20,7 @@ from assay.core.telemetry import RequestLog, Telemetry
 from assay.evaluation.delivery import Delivery, delivering
 from assay.evaluation.ofrep import Ofrep
 from assay.evaluation.streams import Hub
+from assay.events.intake import Intake, taking_in
 from assay.web.router import mount as mount_pages
 
 OpenDatabase = Callable[[], AbstractAsyncContextManager[Database]]
@@ -45,6 +46,7 @@ class State(TypedDict):
     database: Database
     telemetry: Telemetry
     delivery: Delivery
+    intake: Intake
 
 
 def build_app(
@@ -68,8 +70,11 @@ def build_app(
         async with (
             open_database() as database,
             delivering(settings, database, followers, telemetry, url=database_url) as delivery,
+            taking_in(settings, database) as intake,
         ):
-            yield State(settings=settings, database=database, telemetry=telemetry, delivery=delivery)
+            yield State(
+                settings=settings, database=database, telemetry=telemetry, delivery=delivery, intake=intake
+            )
 
     app = Application(
         title="Assay",

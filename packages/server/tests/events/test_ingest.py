@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.events.ingest import Rejection, Row, Verdict, sort, verdicts
+from assay.events.ingest import Arrival, Rejection, Row, Verdict, distinct, sort, verdicts
 from assay.events.wire import Exposure, Malformed, MetricEvent
+from assay.shared.ids import new_id
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -36,9 +37,9 @@ def an_event(value: float | None = 1.0, at: datetime = NOW) -> MetricEvent:
 @given(batches)
 def test_every_item_gets_exactly_one_verdict(batch: list[MetricEvent | Malformed]) -> None:
     result = sort(batch, now=NOW, max_ahead=HOUR)
-    new = frozenset(row.event_id for row in result.rows)
+    new = {row.event_id for row in result.rows}
 
-    answers = verdicts(result, new=new)
+    answers = verdicts(result.items, known=())
 
     assert len(answers) == len(batch)
     assert sum(verdict is Verdict.ACCEPTED for _, verdict, _ in answers) == len(new)
@@ -47,7 +48,9 @@ def test_every_item_gets_exactly_one_verdict(batch: list[MetricEvent | Malformed
 
 @given(batches)
 def test_what_is_stored_already_is_repeated_never_accepted(batch: list[MetricEvent | Malformed]) -> None:
-    answers = verdicts(sort(batch, now=NOW, max_ahead=HOUR), new=frozenset())
+    result = sort(batch, now=NOW, max_ahead=HOUR)
+
+    answers = verdicts(result.items, known={row.event_id for row in result.rows})
 
     assert all(verdict is not Verdict.ACCEPTED for _, verdict, _ in answers)
 
@@ -55,7 +58,9 @@ def test_what_is_stored_already_is_repeated_never_accepted(batch: list[MetricEve
 def test_the_first_of_equal_identifiers_wins() -> None:
     one, two = (MetricEvent(name="order", unit="u", at=NOW, value=v, id="same") for v in (1.0, 2.0))
 
-    (row,) = sort([one, two], now=NOW, max_ahead=HOUR).rows
+    arrival = Arrival(new_id(), sort([one, two], now=NOW, max_ahead=HOUR))
+
+    ((_, row),) = distinct([arrival]).rows
 
     assert row.value == 1.0
 

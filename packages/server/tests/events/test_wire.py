@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from assay.events.errors import BatchTooLong, UnreadableBatch
-from assay.events.wire import MAX_EVENTS, Exposure, Malformed, MetricEvent, read_batch
+from assay.events.wire import MAX_EVENTS, Exposure, Malformed, MetricEvent, read_batch, read_lines
 
 AT = "2026-11-01T00:00:00Z"
 
@@ -37,7 +37,7 @@ def test_an_exposure_and_an_event_are_told_apart() -> None:
         ({"value": True}, "Expected `float | null`, got `bool`"),
         ({"at": "yesterday"}, "Invalid RFC3339"),
         ({"at": "2026-11-01T00:00:00"}, "timezone"),
-        ({"unit": 5}, "Expected `str`, got `int`"),
+        ({"unit": 5}, "Expected `str | null`, got `int`"),
         ({"unit": ""}, "length >= 1"),
         ({"unit": "x" * 201}, "length <= 200"),
         ({"kind": "click"}, "Invalid value 'click'"),
@@ -98,3 +98,51 @@ def test_what_other_writers_of_json_let_through_spoils_one_item_only(text: str) 
     assert [type(event) for event in events] == [MetricEvent, Malformed]
     assert isinstance(events[0], MetricEvent)
     assert events[0].unit == "é"
+
+
+def test_lines_are_read_one_by_one() -> None:
+    text = "\n".join([json.dumps(an_event(id="1")), "", json.dumps(an_event(id="2")) + "\r", ""])
+
+    assert [type(event) for event in read_lines(text.encode())] == [MetricEvent, MetricEvent]
+    assert read_lines(b"") == read_lines(b"\n \n") == []
+
+
+@pytest.mark.parametrize("half", ['{"kind":"event","na', "5", "[]", '{"kind":"event"}\x00', "[" * 5_000])
+def test_half_a_line_spoils_itself_only(half: str) -> None:
+    text = "\n".join([json.dumps(an_event(id="1")), half, json.dumps(an_event(id="2"))])
+
+    events = read_lines(text.encode())
+
+    assert [type(event) for event in events] == [MetricEvent, Malformed, MetricEvent]
+    assert isinstance(events[1], Malformed)
+    assert events[1].body == half
+
+
+def test_too_many_lines_are_refused() -> None:
+    line = json.dumps(an_event()).encode() + b"\n"
+
+    with pytest.raises(BatchTooLong, match="10,001 events"):
+        read_lines(line * (MAX_EVENTS + 1))
+    with pytest.raises(BatchTooLong, match="10,001 events"):
+        read_lines(b"5\n" * (MAX_EVENTS + 1))
+
+
+def test_units_of_several_kinds_are_read() -> None:
+    event = read_one(unit=None, units={"user": "u", "device": "d"})
+
+    assert isinstance(event, MetricEvent)
+    assert event.units == {"user": "u", "device": "d"}
+
+
+@pytest.mark.parametrize("units", [{}, {"user": ""}, {"user": 1}, {f"k{n}": "u" for n in range(11)}, ["u"]])
+def test_units_that_are_none_are_refused(units: object) -> None:
+    assert isinstance(read_one(units=units), Malformed)
+
+
+@pytest.mark.parametrize("number", ["1e400", "-1E999999999", "1" * 400])
+def test_a_number_beyond_floating_point_spoils_one_item(number: str) -> None:
+    bad = f'{{"kind":"event","name":"order","unit":"u","at":"{AT}","value":{number}}}'
+
+    events = read_batch(f"[{json.dumps(an_event())},{bad}]".encode())
+
+    assert [type(event) for event in events] == [MetricEvent, Malformed]

@@ -101,6 +101,16 @@ class Settings(BaseSettings):
         description="Where sealed events lie: `s3://bucket/prefix`, with AWS's own variables for access, "
         "or a folder; unset means `lake` in the data directory.",
     )
+    event_waiting_limit: int = Field(
+        default=100_000,
+        ge=1,
+        description="Events that may wait for the database; senders beyond are asked to come back (429).",
+    )
+    event_waiting_bytes: int = Field(
+        default=67_108_864,
+        ge=1024,
+        description="Bytes of event requests that one process holds at a time; likewise.",
+    )
     delivery_keys: Literal["auto", "required"] = Field(
         default="auto",
         description="`auto` answers without a key while the server listens on loopback only; "

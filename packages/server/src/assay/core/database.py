@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Literal, NewType, TypeVar
+from typing import Literal, NewType, TypeVar, cast
 
 import psycopg
 from sqlalchemy import text
@@ -156,6 +156,20 @@ def explained(url: str) -> Generator[None, None, None]:
         raise DatabaseUnusable(
             f"the database {shown} cannot be used: {reason}; mend ASSAY_DATABASE_URL or what it leads to"
         ) from error
+
+
+@asynccontextmanager
+async def driver(session: WriteSession) -> AsyncGenerator[psycopg.AsyncConnection[tuple[object, ...]]]:
+    """The driver's connection under a session and inside its transaction, for COPY.
+
+    Its failures come as SQLAlchemy's, so that those who retry or answer for them need to know one kind.
+    """
+    fairy = await (await session.connection()).get_raw_connection()
+    connection = cast("psycopg.AsyncConnection[tuple[object, ...]]", fairy.driver_connection)
+    try:
+        yield connection
+    except psycopg.Error as error:
+        raise DBAPIError.instance("COPY", None, error, psycopg.Error) from error
 
 
 async def retry_transient(work: Callable[[], Awaitable[Result]]) -> Result:

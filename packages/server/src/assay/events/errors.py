@@ -1,6 +1,6 @@
 """How a batch of events can be refused as a whole."""
 
-from assay.shared.errors import Invalid
+from assay.shared.errors import AssayError, Invalid
 
 
 class UnreadableBatch(Invalid):
@@ -13,3 +13,33 @@ class BatchTooLong(Invalid):
     """The batch holds more events than one request may carry."""
 
     code = "batch_too_long"
+
+
+class TooMuchWaiting(AssayError):
+    """More waits for the database than this process takes on."""
+
+    code = "too_much_waiting"
+
+
+class UnreadableEncoding(Invalid):
+    """The body is not compressed the way its headers say."""
+
+    code = "unreadable_encoding"
+
+
+class UnknownEncoding(AssayError):
+    """The body is compressed or written in a way that is not read here."""
+
+    code = "unknown_encoding"
+
+
+class TooLarge(AssayError):
+    """The body is larger than a body may be, once it is no longer compressed."""
+
+    code = "too_large"
+
+
+class UnknownKey(AssayError):
+    """The presented key opens nothing."""
+
+    code = "unknown_key"

@@ -1,62 +1,42 @@
 """Events over HTTP."""
 
-import uuid
-from datetime import timedelta
-from http import HTTPStatus
+from datetime import datetime
 from typing import Annotated, Any
 
-import msgspec
-from fastapi import APIRouter, Query, Request, Response
-from starlette.exceptions import HTTPException
+from fastapi import APIRouter, Header, Response
+from pydantic import AwareDatetime
 
-from assay.access import service as access
-from assay.access.dependencies import PresentedToken
-from assay.core.database import ReadSession
-from assay.core.dependencies import AppSettings, Now, RetryingRoute, Writes
-from assay.events import service, wire
+from assay.core.clock import utc_now
+from assay.events import answering, decoding, wire
+from assay.events.reception import Receiving
 from assay.events.schemas import BatchOut
-from assay.projects import service as projects
-from assay.projects.service import DEFAULT_ENVIRONMENT, DEFAULT_PROJECT
-from assay.shared.ids import Key
 
-router = APIRouter(prefix="/events", tags=["events"], route_class=RetryingRoute)
+router = APIRouter(prefix="/events", tags=["events"])
 
 BODY_SCHEMA, DEFINITIONS = wire.json_schema()
+_LINES = {"type": "string", "description": "One event a line, each as an item of the array."}
 _OPENAPI: dict[str, Any] = {
-    "requestBody": {"required": True, "content": {"application/json": {"schema": BODY_SCHEMA}}}
+    "requestBody": {
+        "required": True,
+        "content": {decoding.JSON: {"schema": BODY_SCHEMA}, decoding.NDJSON: {"schema": _LINES}},
+    }
 }
 
 
 @router.post("", status_code=202, response_model=BatchOut, openapi_extra=_OPENAPI)
 async def send_events(
-    request: Request,
-    tx: Writes,
-    now: Now,
-    settings: AppSettings,
-    token: PresentedToken,
-    project: Annotated[
-        Key, Query(description="Project of the events, unless a key says it.")
-    ] = DEFAULT_PROJECT,
-    environment: Annotated[Key, Query(description="Their environment, likewise.")] = DEFAULT_ENVIRONMENT,
+    receiving: Receiving,
+    sent_at: Annotated[
+        AwareDatetime | None,
+        Header(alias="Assay-Sent-At", description="The sender's clock when it sent this, ISO 8601."),
+    ] = None,
 ) -> Response:
     """Takes a batch of exposures and metric events; sending one again changes nothing."""
-    batch = wire.read_batch(await request.body())
-    answer = await service.store(
-        tx,
-        await _place(tx, token, project, environment),
-        batch,
-        now=now,
-        max_ahead=timedelta(seconds=settings.event_max_ahead_seconds),
-    )
-    return Response(msgspec.json.encode(answer), status_code=202, media_type="application/json")
+    ahead = None if sent_at is None else _ahead_seconds(sent_at)
+    stored = await receiving.store(decoding.reader)
+    body = answering.write(stored.batch, known=stored.known, clock_ahead_seconds=ahead)
+    return Response(body, status_code=202, media_type="application/json")
 
 
-async def _place(tx: ReadSession, token: str | None, project: str, environment: str) -> uuid.UUID:
-    if token is None:
-        return (await projects.get_environment(tx, project, environment)).id
-    key = await access.identify(tx, token)
-    if key is None:
-        raise HTTPException(
-            HTTPStatus.UNAUTHORIZED, "the key is unknown or revoked", {"WWW-Authenticate": "Bearer"}
-        )
-    return key.environment_id
+def _ahead_seconds(sent_at: datetime) -> float:
+    return (sent_at - utc_now()).total_seconds()

@@ -31,3 +31,7 @@ class BatchOut:
     repeated: int
     rejected: int
     verdicts: list[EventVerdict]
+    clock_ahead_seconds: Annotated[
+        float | None,
+        Field(description="How far the sender's clock is ahead of ours, if it sent `Assay-Sent-At`."),
+    ] = None

@@ -1,16 +1,15 @@
 """Taking events in and giving them out for analysis."""
 
 import uuid
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from assay.core.config import Settings
 from assay.core.database import ReadSession, WriteSession
-from assay.events import ingest, repository
-from assay.events.ingest import Verdict
-from assay.events.schemas import BatchOut, EventVerdict
+from assay.events import answering, appending, ingest, rejected, repository, tally
+from assay.events.ingest import Arrival
+from assay.events.schemas import BatchOut
 from assay.events.wire import AnyEvent, Malformed
 
 if TYPE_CHECKING:
@@ -31,14 +30,33 @@ async def store(
 ) -> BatchOut:
     """Stores what is new in the batch and answers with a verdict per item."""
     batch_sorted = ingest.sort(batch, now=now, max_ahead=max_ahead)
-    new = await repository.append(tx, environment_id, batch_sorted.rows, received_at=now)
-    answers = ingest.verdicts(batch_sorted, new=new)
-    tally = Counter(verdict for _, verdict, _ in answers)
-    return BatchOut(
-        accepted=tally[Verdict.ACCEPTED],
-        repeated=tally[Verdict.REPEATED],
-        rejected=tally[Verdict.REJECTED],
-        verdicts=[EventVerdict(id=id_, verdict=verdict, reason=reason) for id_, verdict, reason in answers],
+    (known,) = await store_together(tx, [Arrival(environment_id, batch_sorted)], now=now)
+    return answering.describe(batch_sorted, known=known)
+
+
+async def store_together(tx: WriteSession, arrivals: Sequence[Arrival], *, now: datetime) -> list[set[str]]:
+    """Stores what is new in several batches, keeps what was refused, and counts both.
+
+    Returns:
+        For each batch its identifiers that were stored before it.
+    """
+    events = ingest.distinct(arrivals)
+    stored = (
+        await appending.append(tx, events.rows, received_at=now) if events.rows else set[appending.Place]()
+    )
+    known = [
+        before | _stored_of(arrival, stored) for arrival, before in zip(arrivals, events.known, strict=True)
+    ]
+    await rejected.keep(tx, arrivals, received_at=now)
+    # Last, because the rows are locked until the commit.
+    await tally.add(tx, ingest.sums(arrivals, known))
+    return known
+
+
+def _stored_of(arrival: Arrival, stored: Set[appending.Place]) -> set[str]:
+    place = arrival.environment_id
+    return (
+        {row.event_id for row in arrival.batch.rows if (place, row.event_id) in stored} if stored else set()
     )
 
 

@@ -11,31 +11,52 @@ from assay.events.errors import BatchTooLong, UnreadableBatch
 
 MAX_EVENTS = 10_000
 MAX_PROPERTIES = 100
+MAX_UNITS = 10
 # Not the syntax alone: nesting a thousand levels deep is an error of recursion.
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 Identifier = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+Units = Annotated[
+    dict[Identifier, Identifier],
+    msgspec.Meta(
+        min_length=1,
+        max_length=MAX_UNITS,
+        description="Identifiers by kind, such as `user` and `device`; `unit` is the first unless given.",
+    ),
+]
 At = Annotated[datetime, msgspec.Meta(tz=True, description="When it happened, ISO 8601 with an offset.")]
 Properties = Annotated[dict[Identifier, bool | float | str | None], msgspec.Meta(max_length=MAX_PROPERTIES)]
 
 
-class Exposure(msgspec.Struct, frozen=True, tag_field="kind", tag="exposure", forbid_unknown_fields=True):
-    """A unit met a variant of an experiment."""
+# What has its default is left out of the encoding, so that a field added later changes no derived identifier.
+class Exposure(
+    msgspec.Struct,
+    frozen=True,
+    tag_field="kind",
+    tag="exposure",
+    forbid_unknown_fields=True,
+    omit_defaults=True,
+):
+    """A unit met a variant of an experiment; `unit` or `units` says who."""
 
     experiment: Identifier
     variant: Identifier
-    unit: Identifier
     at: At
+    unit: Identifier | None = None
+    units: Units | None = None
     id: Identifier | None = None
     properties: Properties | None = None
 
 
-class MetricEvent(msgspec.Struct, frozen=True, tag_field="kind", tag="event", forbid_unknown_fields=True):
-    """A unit did something, perhaps with a value."""
+class MetricEvent(
+    msgspec.Struct, frozen=True, tag_field="kind", tag="event", forbid_unknown_fields=True, omit_defaults=True
+):
+    """A unit did something, perhaps with a value; `unit` or `units` says who."""
 
     name: Identifier
-    unit: Identifier
     at: At
+    unit: Identifier | None = None
+    units: Units | None = None
     value: float | None = None
     id: Identifier | None = None
     properties: Properties | None = None
@@ -45,10 +66,11 @@ AnyEvent = Exposure | MetricEvent
 
 
 class Malformed(msgspec.Struct, frozen=True):
-    """An item of the batch that is not an event, with the reason."""
+    """An item of the batch that is not an event, with the reason and what was sent."""
 
     reason: str
     id: str | None
+    body: str = ""
 
 
 _batch = msgspec.json.Decoder(list[AnyEvent])
@@ -58,7 +80,7 @@ _loose = msgspec.json.Decoder(dict[str, Any])
 
 
 def read_batch(body: bytes) -> Sequence[AnyEvent | Malformed]:
-    """The events of a request body, in order; a bad item does not spoil the others.
+    """The events of a JSON array, in order; a bad item does not spoil the others.
 
     Raises:
         UnreadableBatch: The body is not a JSON array.
@@ -69,9 +91,33 @@ def read_batch(body: bytes) -> Sequence[AnyEvent | Malformed]:
     except UNREADABLE:
         items = _split(body)
         _require_short(items)
-        return [_read_one(item) for item in items]
+        return [read_one(item) for item in items]
     _require_short(events)
     return events
+
+
+def read_lines(body: bytes) -> Sequence[AnyEvent | Malformed]:
+    """The events of NDJSON, one a line, in order; a bad line, or half of one, does not spoil the others.
+
+    Raises:
+        BatchTooLong: It has more than 10,000 lines that are not empty.
+    """
+    try:
+        events = _one.decode_lines(body)
+    except UNREADABLE:
+        lines = [line for line in body.split(b"\n") if line.strip()]
+        _require_short(lines)
+        return [read_one(line) for line in lines]
+    _require_short(events)
+    return events
+
+
+def read_one(item: msgspec.Raw | bytes) -> AnyEvent | Malformed:
+    """One event, or why it is none."""
+    try:
+        return _one.decode(item)
+    except UNREADABLE as error:
+        return Malformed(str(error), _identifier_of(item), bytes(item).decode("utf-8", "replace"))
 
 
 def json_schema() -> tuple[dict[str, Any], dict[str, Any]]:
@@ -106,13 +152,6 @@ def _split_with_care(body: bytes, error: Exception) -> list[bytes]:
     if not isinstance(items, list):
         raise UnreadableBatch(f"the body is not a JSON array of events: {error}") from error
     return [json.dumps(item).encode() for item in cast("list[object]", items)]
-
-
-def _read_one(item: msgspec.Raw | bytes) -> AnyEvent | Malformed:
-    try:
-        return _one.decode(item)
-    except UNREADABLE as error:
-        return Malformed(reason=str(error), id=_identifier_of(item))
 
 
 def _identifier_of(item: msgspec.Raw | bytes) -> str | None:
