@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from assay.analysis.inference import Question
-from assay.analysis.looks import Look
+from assay.analysis.readers import Look
 from assay_stats.estimands import ArmMean, mean_of
 from assay_stats.moments import Moments
 from assay_stats.undefined import DEFINED

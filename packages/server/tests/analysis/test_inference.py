@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from assay.analysis.findings import Finding
 from assay.analysis.inference import Inference, Question, infer
-from assay.analysis.looks import Look
 from assay.analysis.methods import (
     AlwaysValid,
     Bayesian,
@@ -22,6 +21,7 @@ from assay.analysis.methods import (
     Role,
     SpendingRule,
 )
+from assay.analysis.readers import Look
 from assay_stats.bayesian import BayesianEstimate
 from assay_stats.margins import non_inferiority, relative_non_inferiority
 from assay_stats.moments import Moments

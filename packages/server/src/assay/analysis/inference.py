@@ -7,8 +7,8 @@ import numpy as np
 
 from assay.analysis.corrections import Corrected, corrected, strictest_alpha
 from assay.analysis.findings import Finding, finding
-from assay.analysis.looks import BayesianReader, GroupSequentialReader, Look, Reader, reader
 from assay.analysis.methods import Correction, Margin, Reading, Role
+from assay.analysis.readers import BayesianReader, GroupSequentialReader, Look, Reader, reader
 from assay_stats.estimands import ArmMean
 from assay_stats.results import Direction, Estimate, Interval
 from assay_stats.sequential import GroupSequentialPlan, StagewiseEstimate, stagewise_estimate

@@ -8,7 +8,6 @@ import numpy as np
 
 from assay.analysis.findings import Finding, benefit_ends
 from assay.analysis.inference import Inference, Question, infer
-from assay.analysis.looks import SPENDING, UNPLANNED_UNITS, Look
 from assay.analysis.methods import (
     AlwaysValid,
     Bayesian,
@@ -18,6 +17,7 @@ from assay.analysis.methods import (
     Reading,
     Role,
 )
+from assay.analysis.readers import SPENDING, UNPLANNED_UNITS, Look
 from assay.shared.numbers import percent
 from assay_stats.power import (
     ConfidenceSequenceTest,

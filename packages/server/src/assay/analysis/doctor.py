@@ -1,0 +1,190 @@
+"""Where a sample ratio mismatch comes from: which segment, version, rule or hour, most likely first.
+
+The alarm is sequential: one test of the whole and one per segment share its error rate, so that it may be
+looked at every hour. Then every cause is a model of the same counts: it frees the split in the cells that it
+would disturb and keeps the planned one elsewhere. Its evidence is the Bayes factor against the plan, summed
+over where it may have begun; a cause that explains all of the mismatch with few cells beats one that explains
+a part or needs more. A segment is preferred to the whole only when the rest is as planned.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import numpy as np
+
+from assay.analysis.causes import Cause, Disturbance, cause_of
+from assay_stats.srm import sequential_sample_ratio
+from assay_stats.undefined import Floats
+
+ALARM_ALPHA = 0.01
+MOST_VALUES = 20
+# From all units in one arm to a few lost ones: how far splits are from the plan differs by cause.
+_CONCENTRATIONS = (2.0, 50.0, 1_000.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """New units per period and arm.
+
+    Attributes:
+        arms: Keys.
+        weights: Planned, one per arm.
+        periods: Starts of equal periods, in order; hours find a late start on its day.
+        counts: `(n_periods, n_arms)`.
+        segments: The same counts by dimension (browser, country, version, rule, is_bot) and value.
+    """
+
+    arms: tuple[str, ...]
+    weights: tuple[float, ...]
+    periods: tuple[datetime, ...]
+    counts: Floats
+    segments: Mapping[str, Mapping[str, Floats]]
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentAlarm:
+    """A segment whose split is not the planned one.
+
+    Attributes:
+        p_value: Valid at all looks, corrected for the number of segments.
+    """
+
+    dimension: str
+    value: str
+    units: tuple[int, ...]
+    p_value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """What the doctor found.
+
+    Attributes:
+        p_value: Of the whole split, valid at all looks; None with fewer than two open arms.
+        alarm_at: The first period at whose end the alarm had rung; None without an alarm.
+        segments: Those that ring by themselves, most certain first.
+        causes: Most likely first; none without an alarm.
+    """
+
+    p_value: float | None
+    alarm_at: datetime | None
+    segments: Sequence[SegmentAlarm]
+    causes: Sequence[Cause]
+
+
+def diagnose(traffic: Traffic, *, alpha: float = ALARM_ALPHA) -> Diagnosis:
+    """Whether the split has gone wrong, since when, and the likely causes.
+
+    Args:
+        alpha: Probability that an experiment whose split is as planned ever rings, whole and segments
+            together.
+    """
+    if sum(weight > 0 for weight in traffic.weights) < 2 or not len(traffic.periods):  # noqa: PLR2004 — a split
+        return Diagnosis(None, None, (), ())
+    whole = _p_values(traffic.counts, traffic.weights)
+    names, by_segment = _segments(traffic)
+    ringing = _p_values(by_segment, traffic.weights) * max(len(names), 1)
+    is_alarm = (whole < alpha / 2) | (ringing < alpha / 2).any(axis=0)
+    alarms = _segment_alarms(names, by_segment, ringing[:, -1], alpha / 2)
+    if not is_alarm.any():
+        return Diagnosis(float(whole[-1]), None, (), ())
+    return Diagnosis(
+        p_value=float(whole[-1]),
+        alarm_at=traffic.periods[int(np.argmax(is_alarm))],
+        segments=alarms,
+        causes=_ranked(traffic, names, by_segment),
+    )
+
+
+def _p_values(counts: Floats, weights: Sequence[float]) -> Floats:
+    """`(..., n_periods)` always-valid p-values at the end of each period."""
+    return sequential_sample_ratio(np.cumsum(counts, axis=-2), weights).p_value
+
+
+def _segments(traffic: Traffic) -> tuple[list[tuple[str, str]], Floats]:
+    """Names and `(n_segments, n_periods, n_arms)` counts of the largest values of each dimension."""
+    names: list[tuple[str, str]] = []
+    for dimension, values in traffic.segments.items():
+        if len(values) > 1:  # one value is the whole
+            largest = sorted(values, key=lambda value: (-values[value].sum(), value))[:MOST_VALUES]
+            names += [(dimension, value) for value in largest]
+    found = [traffic.segments[dimension][value] for dimension, value in names]
+    return names, np.array(found).reshape(len(names), *traffic.counts.shape)
+
+
+def _segment_alarms(
+    names: Sequence[tuple[str, str]], counts: Floats, p_values: Floats, alpha: float
+) -> list[SegmentAlarm]:
+    found = [
+        SegmentAlarm(dimension, value, tuple(int(n) for n in units.sum(axis=0)), min(float(p), 1.0))
+        for (dimension, value), units, p in zip(names, counts, p_values, strict=True)
+        if p < alpha
+    ]
+    return sorted(found, key=lambda alarm: alarm.p_value)
+
+
+def _ranked(traffic: Traffic, names: Sequence[tuple[str, str]], by_segment: Floats) -> list[Cause]:
+    models = list(_models(traffic, names, by_segment))
+    evidence = np.array([weight for _, weight in models])
+    chances = np.exp(evidence - np.logaddexp.reduce(evidence))
+    causes = [
+        replace(cause_of(disturbance, traffic.arms, traffic.weights), probability=float(chance))
+        for (disturbance, _), chance in zip(models, chances, strict=True)
+    ]
+    return sorted(causes, key=lambda cause: -cause.probability)
+
+
+def _models(
+    traffic: Traffic, names: Sequence[tuple[str, str]], by_segment: Floats
+) -> Iterator[tuple[Disturbance, float]]:
+    """Each possible disturbance with its log evidence; the segments share the prior of one other cause."""
+    counts, weights = traffic.counts, traffic.weights
+    total = _log_evidence(counts.sum(axis=0)[None, :], weights)[-1]
+    yield Disturbance(units=_units(counts)), float(total)
+    if len(traffic.periods) > 1:
+        yield _since(traffic, counts, weights)
+        yield _until(traffic, counts, weights)
+    for (dimension, value), segment in zip(names, by_segment, strict=True):
+        always = _log_evidence(segment.sum(axis=0)[None, :], weights)[-1]
+        found, evidence = Disturbance(dimension, value, units=_units(segment)), float(always)
+        if len(traffic.periods) > 1:
+            later, later_evidence = _since(traffic, segment, weights)
+            started = replace(later, dimension=dimension, value=value)
+            found = started if later_evidence > evidence else found
+            evidence = float(np.logaddexp(evidence, later_evidence) - np.log(2))
+        yield found, evidence - float(np.log(len(names)))
+
+
+def _since(traffic: Traffic, counts: Floats, weights: Sequence[float]) -> tuple[Disturbance, float]:
+    """Disturbed from some period on, any but the first."""
+    suffixes = np.cumsum(counts[::-1], axis=0)[::-1][1:]
+    evidence = _log_evidence(suffixes[::-1], weights)[::-1]
+    best = int(np.argmax(evidence)) + 1
+    return (
+        Disturbance(since=traffic.periods[best], units=_units(counts[best:])),
+        float(np.logaddexp.reduce(evidence) - np.log(len(evidence))),
+    )
+
+
+def _until(traffic: Traffic, counts: Floats, weights: Sequence[float]) -> tuple[Disturbance, float]:
+    """Disturbed before some period, any but the first."""
+    evidence = _log_evidence(np.cumsum(counts, axis=0)[:-1], weights)
+    best = int(np.argmax(evidence)) + 1
+    return (
+        Disturbance(until=traffic.periods[best], units=_units(counts[:best])),
+        float(np.logaddexp.reduce(evidence) - np.log(len(evidence))),
+    )
+
+
+def _log_evidence(cumulative: Floats, weights: Sequence[float]) -> Floats:
+    """`(n,)` log Bayes factors of a free split against the planned one; cumulative counts `(n, n_arms)`."""
+    found = [
+        sequential_sample_ratio(cumulative, weights, concentration=concentration).log_bayes_factor
+        for concentration in _CONCENTRATIONS
+    ]
+    return np.logaddexp.reduce(np.array(found), axis=0) - np.log(len(found))
+
+
+def _units(counts: Floats) -> tuple[int, ...]:
+    return tuple(int(n) for n in counts.sum(axis=0))
