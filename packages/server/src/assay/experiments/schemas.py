@@ -1,30 +1,87 @@
 """What the API takes and gives about experiments."""
 
+import uuid
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from assay.experiments.design import MAX_METRICS, Arm, Design, FromExposures, KnownEffect
+from assay.experiments.design import MAX_METRICS, Arm, Design, FromExposures, KnownEffect, VariantName
+from assay.experiments.lifecycle import Outcome, State
+from assay.experiments.plan import (
+    Alpha,
+    Correction,
+    Days,
+    Goals,
+    Guardrails,
+    Method,
+    Plan,
+    Power,
+    Secondary,
+    Share,
+)
 from assay.shared.ids import Key
-from assay.shared.schema import Incoming, Name, Outgoing, Text
+from assay.shared.schema import Incoming, Instant, Name, Outgoing, Text
+
+MOST_TAGS = 50
+
+Tags = Annotated[list[Annotated[Name, Field(max_length=64)]], Field(max_length=MOST_TAGS)]
+ETag = Annotated[str, Field(description="Version to send back as `If-Match`.")]
+Reason = Annotated[Text, Field(min_length=1, description="Why; kept in the log.")]
 
 
 class ExperimentCreate(Design):
-    """A new observed experiment."""
+    """A new experiment: observed, or with a plan a DRAFT whose arms are variants of a flag."""
 
     key: Key
     name: Name
     description: Text = ""
+    tags: Tags = Field(default_factory=list[str])
+    metrics: Annotated[
+        list[Key], Field(max_length=MAX_METRICS, description="Metrics of an observed experiment.")
+    ] = Field(default_factory=list[str])
+    plan: Plan | None = Field(None, description="Null for an experiment whose units are assigned elsewhere.")
+
+    @model_validator(mode="after")
+    def _names_metrics_once(self) -> Self:
+        if self.plan is not None and self.metrics:
+            raise ValueError("a planned experiment names its metrics in its plan; leave `metrics` out")
+        return self
 
 
 class ExperimentUpdate(Incoming):
-    """What may change about an observed experiment; results keep what they were computed with."""
+    """What may change about an experiment; results keep what they were computed with."""
 
     name: Name | None = None
     description: Text | None = None
-    metrics: Annotated[list[Key], Field(max_length=MAX_METRICS)] | None = None
+    tags: Tags | None = None
+    learnings: Text | None = Field(None, description="What remains to be known of it.")
+    arms: list[Arm] | None = Field(None, description="Of a DRAFT only.")
+    control: VariantName | None = Field(None, description="Of a DRAFT only.")
+    metrics: Annotated[list[Key], Field(max_length=MAX_METRICS)] | None = Field(
+        None, description="Of an observed experiment only; a planned one has them in its plan."
+    )
     known_effects: dict[Key, list[KnownEffect]] | None = None
+
+
+class PhaseOut(Outgoing):
+    """One assignment of units to arms."""
+
+    number: int
+    salt: str
+    coverage: float = Field(description="Share of the targeted units that takes part now.")
+    plan_hash: str = Field(description="SHA-256 of the canonical JSON (RFC 8785) of `frozen`.")
+    frozen: dict[str, Any] = Field(description="The plan as it was frozen when the phase began.")
+    started_at: datetime
+    ended_at: datetime | None
+
+
+class DepartureOut(Outgoing):
+    """How the plan that is followed differs from the frozen one."""
+
+    fields: list[str] = Field(description="Parts of the plan that changed after the start.")
+    metrics: list[str] = Field(description="Metrics whose results are exploratory.")
+    is_exploratory: bool = Field(description="All results are, as method or error rates have changed.")
 
 
 class ExperimentOut(Outgoing):
@@ -40,3 +97,154 @@ class ExperimentOut(Outgoing):
     known_effects: dict[str, list[KnownEffect]]
     created_at: datetime
     updated_at: datetime
+    tags: list[str] = Field(default_factory=list[str])
+    learnings: str = ""
+    state: State | None = Field(None, description="Null when it is observed: units are assigned elsewhere.")
+    outcome: Outcome | None = Field(None, description="What the completed experiment left in its flag.")
+    plan: Plan | None = Field(None, description="The plan as it is followed now.")
+    phase: PhaseOut | None = Field(None, description="The last phase; null before the start.")
+    departure: DepartureOut | None = Field(None, description="Null before the start.")
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    etag: ETag = ""
+
+
+class Note(Incoming):
+    """Why something is done."""
+
+    note: Text = ""
+
+
+class StartRequest(Note):
+    """A start; whatever readiness calls blocking keeps it from happening."""
+
+
+class CompleteRequest(Note):
+    """How an experiment ends, and what remains of it in the flag."""
+
+    outcome: Annotated[Outcome, Field(strict=False)]
+    arm: VariantName | None = Field(None, description="The arm that is shipped.")
+    everyone: bool = Field(
+        default=False, description="Ship to all who come as far as the rule, not only to the targeted."
+    )
+
+
+class RestartRequest(Incoming):
+    """A new phase with a new salt; what is null stays as it was."""
+
+    reason: Reason
+    weights: dict[VariantName, Annotated[float, Field(ge=0, le=1e9)]] | None = Field(
+        None, description="New weight of each arm."
+    )
+    coverage: Share | None = None
+
+
+class CoverageRequest(Note):
+    """A higher coverage, within the phase; every unit keeps its arm."""
+
+    coverage: Share
+
+
+class DeviationRequest(Incoming):
+    """Parts of a running plan that change; those left out stay. What they show is exploratory."""
+
+    reason: Reason
+    goals: Goals | None = None
+    secondary: Secondary | None = None
+    guardrails: Guardrails | None = None
+    method: Method | None = None
+    alpha: Alpha | None = None
+    power: Power | None = None
+    correction: Correction | None = None
+    duration_days: Days | None = None
+
+
+class ScheduleRequest(Incoming):
+    """When an experiment starts and stops by itself; null for not at all."""
+
+    starts_at: Instant | None = None
+    stops_at: Instant | None = Field(None, description="It is paused then, and somebody decides.")
+
+
+class DueOut(Outgoing):
+    """Something that happens to an experiment at a time, once."""
+
+    action: Literal["start", "cover", "stop"]
+    at: datetime
+    coverage: float | None
+    state: Literal["WAITING", "DONE", "CANCELLED", "FAILED"]
+    settled_at: datetime | None
+    reason: str = Field(description="Why it was cancelled or failed.")
+
+
+class ScheduleOut(Outgoing):
+    """All that was and shall be done to an experiment at a time."""
+
+    items: list[DueOut]
+
+
+class PhasesOut(Outgoing):
+    """The phases of an experiment, first to last."""
+
+    items: list[PhaseOut]
+
+
+class EntryOut(Outgoing):
+    """Something that happened to an experiment or was said about it."""
+
+    id: uuid.UUID
+    kind: str
+    actor: str
+    at: datetime
+    note: str
+    body: dict[str, Any]
+
+
+class OverlapOut(Outgoing):
+    """A running experiment that meets the same units."""
+
+    experiment: str
+    state: str
+    same_flag: bool
+    same_layer: bool
+    same_unit: bool
+    excluded: bool = Field(description="They never share a unit, as one layer holds both.")
+    metrics: list[str] = Field(description="Metrics that both are read by.")
+
+
+class OverlapsOut(Outgoing):
+    """The running experiments that meet an experiment's units."""
+
+    items: list[OverlapOut]
+
+
+class CheckOut(Outgoing):
+    """One thing looked at before the start."""
+
+    check: str
+    level: Literal["ok", "warning", "blocking"]
+    sentence: str
+    way_out: str = Field(description="What to do about it; empty when all is well.")
+
+
+class ReadinessOut(Outgoing):
+    """Whether an experiment may start."""
+
+    ready: bool = Field(description="No check blocks the start.")
+    checks: list[CheckOut]
+
+
+class CommentRequest(Incoming):
+    """Something to say about an experiment."""
+
+    text: Annotated[Text, Field(min_length=1)]
+
+
+class DecisionRequest(Note):
+    """What was decided about an experiment, and on what it rests."""
+
+    decision: Literal["ship", "roll_back", "iterate", "no_decision"]
+    arm: VariantName | None = Field(None, description="The arm it is about.")
+    result: Annotated[uuid.UUID, Field(strict=False)] | None = Field(
+        None, description="Id of the finished analysis it rests on."
+    )

@@ -59,16 +59,18 @@ async def serve(
     parts: Mapping[tuple[str, str], str] | None = None,
     action: str,
     by: By,
+    revision: int | None = None,
 ) -> int:
     """Lets the environment serve these flags, whose rows the caller has locked, and returns its revision.
 
     Args:
         parts: Segments, layers and holdouts that come with them, as JSON text by kind and key.
+        revision: The environment's next one, from a caller who holds the environment already.
 
     Raises:
         Unpublishable: What it would serve fails the check; nothing has been changed.
     """
-    revision = await hold(tx, place)
+    revision = await hold(tx, place) if revision is None else revision
     rest = (await repository.served(tx, place.environment_id)).without_flags(new).with_parts(parts or {})
     await _check(place, rest, [each.flag for each in new.values()])
     if parts:

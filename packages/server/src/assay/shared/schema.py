@@ -17,17 +17,22 @@ class Outgoing(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, from_attributes=True)
 
 
-def _without_nul(text: str) -> str:
+def without_nul(text: str) -> str:
+    """The text, which a row can hold.
+
+    Raises:
+        ValueError: It cannot.
+    """
     # PostgreSQL cannot store U+0000 or lone surrogates; refusing here gives the sentence.
     if "\x00" in text or any("\ud800" <= character <= "\udfff" for character in text):
         raise ValueError("must not contain NUL or unpaired surrogate characters")
     return text
 
 
-Name = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_without_nul)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(without_nul)]
 """A title people read."""
 
-Text = Annotated[str, StringConstraints(max_length=10_000), AfterValidator(_without_nul)]
+Text = Annotated[str, StringConstraints(max_length=10_000), AfterValidator(without_nul)]
 """Free text."""
 
 Instant = Annotated[AwareDatetime, Field(strict=False)]

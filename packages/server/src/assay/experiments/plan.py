@@ -1,0 +1,208 @@
+"""What an experiment is going to do and how it will be judged, said before it starts.
+
+An arm serves the variant of its own key, so that exposures, arms and the flag speak of the same thing.
+"""
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Annotated, Literal, Self
+
+import rfc8785
+from pydantic import AfterValidator, Field, JsonValue, model_validator
+
+from assay.experiments.design import MAX_METRICS
+from assay.shared.ids import Key
+from assay.shared.schema import Incoming, Text, without_nul
+from assay_engine import DatafileError
+from assay_engine.context import TARGETING_KEY
+from assay_engine.model import AttributePath, Condition
+from assay_engine.parsing import condition_from_json
+
+MOST_RAMP_STEPS = 20
+MOST_HOLDOUTS = 20
+
+Share = Annotated[float, Field(gt=0, le=1)]
+Alpha = Annotated[float, Field(ge=1e-6, le=0.5)]
+Power = Annotated[float, Field(ge=0.5, le=0.999)]
+Days = Annotated[int, Field(ge=1, le=3650)]
+Open = Annotated[float, Field(gt=0, lt=1)]
+Word = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(without_nul)]
+Document = dict[str, JsonValue]
+
+
+class Goal(Incoming):
+    """A metric that the experiment is run to move."""
+
+    metric: Key
+    smallest_effect: float | None = Field(
+        None, gt=0, le=1e12, description="Smallest effect worth finding, without its sign."
+    )
+    relative: bool = Field(default=True, description="The effect is a share of the control's value.")
+
+
+class Guardrail(Incoming):
+    """A metric that must not get worse by more than its margin."""
+
+    metric: Key
+    margin: float = Field(gt=0, le=1e12, description="Largest acceptable loss, without its sign.")
+    relative: bool = Field(default=True, description="The margin is a share of the control's value.")
+
+
+Goals = Annotated[list[Goal], Field(max_length=MAX_METRICS)]
+Secondary = Annotated[list[Key], Field(max_length=MAX_METRICS)]
+Guardrails = Annotated[list[Guardrail], Field(max_length=MAX_METRICS)]
+
+
+class Fixed(Incoming):
+    """One look, at the end."""
+
+    kind: Literal["fixed"] = "fixed"
+
+
+class Spending(Incoming):
+    """How the error rate is spread over the looks."""
+
+    family: Literal["obrien_fleming", "pocock", "power", "hwang_shih_decani"] = "obrien_fleming"
+    parameter: float | None = Field(
+        None,
+        ge=-100,
+        le=100,
+        description="Exponent of `power`, gamma of `hwang_shih_decani`; null for the usual one.",
+    )
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        takes_one = self.family in {"power", "hwang_shih_decani"}
+        if self.parameter is not None and not takes_one:
+            raise ValueError(f"spending {self.family!r} takes no parameter; leave it out")
+        if self.family == "power" and self.parameter is not None and self.parameter <= 0:
+            raise ValueError(f"the exponent of spending 'power' must be above 0, not {self.parameter}")
+        return self
+
+
+class GroupSequential(Incoming):
+    """A few planned looks that share one error rate."""
+
+    kind: Literal["group_sequential"]
+    looks: int = Field(5, ge=2, le=100, description="Planned number of looks, the last at the end.")
+    spending: Spending = Field(default_factory=lambda: Spending.model_validate({}))
+
+
+class AlwaysValid(Incoming):
+    """An interval that holds at every look, however many there are."""
+
+    kind: Literal["always_valid"]
+    tuned_for: int | None = Field(
+        None, ge=2, le=10**12, description="Units at which the interval is narrowest; null: the planned ones."
+    )
+
+
+class Prior(Incoming):
+    """What is believed of a relative effect before any data: normal around a mean."""
+
+    mean: float = Field(0.0, ge=-10, le=10)
+    standard_deviation: float = Field(0.1, gt=0, le=100)
+
+
+class Bayesian(Incoming):
+    """Probabilities of effects, given a prior."""
+
+    kind: Literal["bayesian"]
+    prior: Prior = Field(default_factory=lambda: Prior.model_validate({}))
+    ship_above: Open = Field(0.95, description="Probability of being better above which the arm is shipped.")
+
+
+Method = Annotated[Fixed | GroupSequential | AlwaysValid | Bayesian, Field(discriminator="kind")]
+Correction = Literal["none", "bonferroni", "holm", "hochberg", "benjamini_hochberg"]
+
+
+class RampStep(Incoming):
+    """A coverage that is held for a while before the next."""
+
+    coverage: Share
+    hours: float = Field(gt=0, le=24 * 365)
+
+
+class Plan(Incoming):
+    """Everything that decides who is assigned what, and how the result will be read."""
+
+    hypothesis: Text = ""
+    flag: Key | None = Field(None, description="The flag whose variants are the arms.")
+    unit: Word | Annotated[list[Word], Field(min_length=1, max_length=10)] = Field(
+        TARGETING_KEY, description="Attribute that is assigned; a list leads into nested objects."
+    )
+    coverage: Share = Field(1.0, description="Share of the targeted units that takes part.")
+    ramp: Annotated[list[RampStep], Field(max_length=MOST_RAMP_STEPS)] = Field(
+        default_factory=list[RampStep], description="Smaller coverages first, each held for some hours."
+    )
+    targeting: Document | None = Field(
+        None, description='A condition of the datafile, such as `{"segment": "beta"}`; null for everyone.'
+    )
+    above: Word | None = Field(
+        None, description="Id of the flag's rule above which the experiment's stands; null: below all."
+    )
+    layer: Key | None = Field(None, description="Experiments of one layer never share a unit.")
+    holdouts: Annotated[list[Key], Field(max_length=MOST_HOLDOUTS)] = Field(
+        default_factory=list[str], description="Holdouts of named experiments that this one joins."
+    )
+    goals: Goals = Field(default_factory=list[Goal])
+    secondary: Secondary = Field(default_factory=list[str])
+    guardrails: Guardrails = Field(default_factory=list[Guardrail])
+    method: Method = Fixed()
+    alpha: Alpha = 0.05
+    power: Power = 0.8
+    correction: Correction = "holm"
+    duration_days: Days | None = None
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        _require_unique("metric", list(self.metrics()))
+        _require_unique("holdout", self.holdouts)
+        _require_rising([step.coverage for step in self.ramp] + [self.coverage])
+        _require_canonical(self.targeting)
+        _ = self.condition
+        return self
+
+    def metrics(self) -> Iterator[str]:
+        """The keys of all metrics: goals, secondary ones, guardrails."""
+        yield from (goal.metric for goal in self.goals)
+        yield from self.secondary
+        yield from (guardrail.metric for guardrail in self.guardrails)
+
+    @property
+    def unit_path(self) -> AttributePath:
+        """The unit as the engine's path."""
+        return (self.unit,) if isinstance(self.unit, str) else tuple(self.unit)
+
+    @property
+    def condition(self) -> Condition | None:
+        """Whom the experiment is for, as the engine's condition."""
+        if self.targeting is None:
+            return None
+        try:
+            return condition_from_json(self.targeting)
+        except DatafileError as error:
+            raise ValueError(f"targeting: {error}") from error
+
+    @property
+    def first_coverage(self) -> float:
+        """The coverage of the first moment."""
+        return self.ramp[0].coverage if self.ramp else self.coverage
+
+
+def _require_unique(what: str, keys: list[str]) -> None:
+    if repeated := sorted({key for key in keys if keys.count(key) > 1}):
+        raise ValueError(f"{what} {repeated[0]!r} is listed more than once")
+
+
+def _require_canonical(targeting: Document | None) -> None:
+    try:
+        rfc8785.dumps(targeting)
+    except rfc8785.CanonicalizationError as error:
+        raise ValueError(f"targeting: {error}") from error
+
+
+def _require_rising(coverages: list[float]) -> None:
+    if any(later <= earlier for earlier, later in pairwise(coverages)):
+        steps = ", ".join(f"{each:g}" for each in coverages)
+        raise ValueError(f"a ramp rises up to the plan's coverage, without falling or standing: {steps}")

@@ -1,0 +1,139 @@
+"""An experiment's rule in a flag: who takes part, which arm each gets, and what remains of it afterwards.
+
+Every arm has a home on the bucket line, as wide as its weight; coverage fills the homes from the left,
+so raising it moves nobody.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate, pairwise
+
+from assay_engine import Flag, Rule
+from assay_engine.model import (
+    AllOf,
+    AttributePath,
+    Bucketing,
+    Clause,
+    Condition,
+    Holdout,
+    InBucket,
+    Layer,
+    Not,
+    Operator,
+    Range,
+    ServeVariant,
+    Split,
+    SplitRange,
+)
+from assay_engine.rules.splits import slices_of
+
+# Finer than basis points: three arms at 1 % coverage would otherwise be 33, 33 and 34 of 100.
+TOTAL = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Assigned:
+    """What a phase settles about its units.
+
+    Attributes:
+        arms: Variant and weight of each arm.
+        filled: Share of each arm's home that is in use, in (0, 1].
+        layer: Its slices say who may take part at all.
+    """
+
+    experiment: str
+    name: str
+    salt: str
+    unit: AttributePath
+    arms: Sequence[tuple[str, float]]
+    filled: float
+    condition: Condition | None = None
+    layer: str | None = None
+
+
+def rule_id(experiment: str) -> str:
+    """The id of an experiment's rule, by which it is found again."""
+    return f"experiment:{experiment}"
+
+
+def running(assigned: Assigned) -> Rule:
+    """The rule that assigns units and counts as their exposure."""
+    return Rule(rule_id(assigned.experiment), _split(assigned), assigned.name, assigned.condition)
+
+
+def resting(assigned: Assigned, layer: Layer | None, holdouts: Sequence[Holdout]) -> Rule:
+    """The rule that gives the same units the same arms as `running`, but as nobody's exposure.
+
+    Layers and holdouts apply to experiments only, so here the condition says the same.
+
+    Args:
+        layer: The one that the experiment is in.
+        holdouts: Those of the environment that keep units out of it.
+    """
+    rule = running(assigned)
+    gates = [*_in_slices(assigned.experiment, layer), *map(_not_held, holdouts)]
+    parts = tuple(part for part in (assigned.condition, *gates) if part is not None)
+    condition = parts[0] if len(parts) == 1 else AllOf(parts) if parts else None
+    return replace(rule, serve=replace(_split(assigned), experiment=None, layer=None), condition=condition)
+
+
+def shipped(assigned: Assigned, variant: str, *, everyone: bool) -> Rule:
+    """The rule that serves one arm to all targeted units, or to everyone who comes as far as the rule."""
+    condition = None if everyone else assigned.condition
+    return Rule(rule_id(assigned.experiment), ServeVariant(variant), assigned.name, condition)
+
+
+def holds(flag: Flag, experiment: str) -> bool:
+    """Whether the experiment's rule stands in the flag."""
+    return any(rule.id == rule_id(experiment) for rule in flag.rules)
+
+
+def with_rule(flag: Flag, rule: Rule, *, above: str | None) -> Flag:
+    """The flag with the rule in its old place; a new one stands above the rule named, or below all."""
+    ids = [each.id for each in flag.rules]
+    if rule.id in ids:
+        return replace(flag, rules=tuple(rule if each.id == rule.id else each for each in flag.rules))
+    at = ids.index(above) if above in ids else len(ids)
+    return replace(flag, rules=(*flag.rules[:at], rule, *flag.rules[at:]))
+
+
+def without_rule(flag: Flag, experiment: str) -> Flag:
+    """The flag without the experiment's rule."""
+    return replace(flag, rules=tuple(each for each in flag.rules if each.id != rule_id(experiment)))
+
+
+def holding_out(holdouts: Sequence[Holdout], experiment: str) -> list[Holdout]:
+    """The holdouts that keep units out of an experiment."""
+    return [each for each in holdouts if each.experiments is None or experiment in each.experiments]
+
+
+def _ranges(assigned: Assigned) -> Iterator[SplitRange]:
+    present = [(variant, weight) for variant, weight in assigned.arms if weight > 0]
+    whole = sum(weight for _, weight in present)
+    ends = [round(reached / whole * TOTAL) for reached in accumulate(weight for _, weight in present)]
+    for (variant, _), (start, end) in zip(present, pairwise([0, *ends[:-1], TOTAL]), strict=True):
+        used = start + int((end - start) * assigned.filled)
+        yield SplitRange(start, used, variant)
+        if used < end:
+            yield SplitRange(used, end, None)
+
+
+def _split(assigned: Assigned) -> Split:
+    return Split(
+        bucketing=Bucketing(salt=assigned.salt, unit=assigned.unit, total=TOTAL),
+        ranges=tuple(_ranges(assigned)),
+        experiment=assigned.experiment,
+        layer=assigned.layer,
+    )
+
+
+def _in_slices(experiment: str, layer: Layer | None) -> Iterator[Condition]:
+    if layer is not None:
+        ranges = tuple(Range(each.low, each.high) for each in slices_of(experiment, layer))
+        yield InBucket(layer.bucketing, ranges)
+
+
+def _not_held(holdout: Holdout) -> Condition:
+    # Without its unit a holdout holds nobody, while a bucket alone would leave the condition unknown.
+    present = Clause(holdout.bucketing.unit, Operator.PRESENT)
+    return Not(AllOf((present, InBucket(holdout.bucketing, (holdout.range,)))))
