@@ -447,7 +447,12 @@ async def test_in_a_layer_too_coverage_rises_without_moving_anybody(client: http
 
 
 async def test_holdouts_keep_their_units_out(client: httpx2.AsyncClient) -> None:
-    held: dict[str, Any] = {"id": "held", "bucketing": {"salt": "h"}, "range": {"low": 0, "high": 3_000}, "experiments": []}
+    held: dict[str, Any] = {
+        "id": "held",
+        "bucketing": {"salt": "h"},
+        "range": {"low": 0, "high": 3_000},
+        "experiments": [],
+    }
     await prepare(client, holdouts=[held])
     await make(client, plan=a_plan(holdouts=["held"]))
 

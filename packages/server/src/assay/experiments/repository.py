@@ -215,14 +215,12 @@ async def settle_all(
 async def put_template(
     tx: WriteSession, project_id: uuid.UUID, key: str, values: Mapping[str, Any]
 ) -> Template:
-    """The template, new or replaced."""
+    """The template, new or replaced; `values` say when."""
     row = {"id": new_id(), "project_id": project_id, "key": key, **values}
     statement = (
         insert(Template)
         .values(row)
-        .on_conflict_do_update(
-            index_elements=[Template.project_id, Template.key], set_={**values, "updated_at": func.now()}
-        )
+        .on_conflict_do_update(index_elements=[Template.project_id, Template.key], set_=dict(values))
     )
     return (
         await tx.scalars(statement.returning(Template), execution_options={"populate_existing": True})
