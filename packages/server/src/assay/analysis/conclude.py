@@ -1,145 +1,166 @@
-"""From moments to the result document; pure."""
+"""From what was collected to the result document; pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from assay import __version__
-from assay.analysis.aggregate import Collected
+from assay.analysis import compare
+from assay.analysis.collected import ADJUSTED, MISSING, OTHER, VALUE_MARK, Collected, Cut, Looks, Segment
+from assay.analysis.compare import Evidence, Series, number, undefined
 from assay.analysis.document import (
-    ArmSummary,
     ArmUnits,
     Comparison,
     Document,
-    Estimate,
     Excluded,
+    Failure,
+    Look,
     MetricResult,
     SampleRatio,
-    Undefined,
+    SegmentMetric,
+    SegmentResult,
 )
-from assay.analysis.plan import Kind, MetricPlan, Plan
-from assay.analysis.units import Excluded as LeftOut
-from assay_stats.estimands import ArmMean, mean_of, ratio_of
-from assay_stats.frequentist import delta_lift, fieller_lift, ratio_difference, welch
+from assay.analysis.plan import MetricPlan, Plan
 from assay_stats.moments import JointMoments
-from assay_stats.proportions import Counts, two_proportions
-from assay_stats.results import Estimate as TestedEstimate
-from assay_stats.results import Interval
+from assay_stats.quantiles import quantile_of
 from assay_stats.srm import sample_ratio
-from assay_stats.undefined import Reason
 
 # Fabijan et al. (2019) and most platforms: late enough not to cry wolf, early enough to stop a reading.
 SRM_ALARM = 0.01
 
 
-def conclude(plan: Plan, collected: Collected, left_out: LeftOut) -> Document:
-    """The result document of a plan over the moments that were collected for it."""
+def conclude(plan: Plan, collected: Collected) -> Document:
+    """The result document of a plan over what was collected for it."""
+    left_out = collected.excluded
     return Document(
         assay_version=__version__,
         unit=plan.unit,
         control=plan.control,
         alpha=plan.alpha,
-        arms=[
-            ArmUnits(arm=arm.key, weight=arm.weight, units=collected.units.get(arm.key, 0))
-            for arm in plan.arms
-        ],
+        arms=_arm_units(plan, collected.whole),
         excluded=Excluded(
             in_several_arms=left_out.in_several_arms,
             without_unit=left_out.without_unit,
             without_arm=left_out.without_arm,
             unknown_arms=dict(left_out.unknown_arms),
         ),
-        sample_ratio=_sample_ratio(plan, collected.units),
+        sample_ratio=_sample_ratio(plan, collected.whole.units),
         metrics=[_metric(plan, metric, collected) for metric in plan.metrics],
+        segments=[_segment(plan, segment, collected) for segment in collected.segments],
+        plan=plan.digest,
     )
+
+
+def _arm_units(plan: Plan, cut: Cut) -> list[ArmUnits]:
+    return [ArmUnits(arm=arm.key, weight=arm.weight, units=cut.units.get(arm.key, 0)) for arm in plan.arms]
 
 
 def _sample_ratio(plan: Plan, units: Mapping[str, int]) -> SampleRatio:
     test = sample_ratio([units.get(arm.key, 0) for arm in plan.arms], [arm.weight for arm in plan.arms])
-    p_value = _number(test.p_value)
+    p_value = number(test.p_value)
     return SampleRatio(
-        statistic=_number(test.statistic),
-        degrees_of_freedom=_number(test.degrees_of_freedom),
+        statistic=number(test.statistic),
+        degrees_of_freedom=number(test.degrees_of_freedom),
         p_value=p_value,
         suspicious=bool(test.misplaced > 0) or (p_value is not None and p_value < SRM_ALARM),
-        undefined=_undefined(test.reason),
+        undefined=undefined(test.reason),
     )
 
 
 def _metric(plan: Plan, metric: MetricPlan, collected: Collected) -> MetricResult:
-    found = collected.moments.get(metric.key, {})
-    arms = {arm.key: found.get(arm.key, JointMoments.empty(len(metric.columns))) for arm in plan.arms}
+    failure = collected.failures.get(metric.key)
+    strata = [segment for segment in collected.segments if segment.dimension == plan.strata]
+    found = (
+        {} if failure else {arm.key: _evidence(metric, arm.key, collected.whole, strata) for arm in plan.arms}
+    )
     return MetricResult(
         metric=metric.key,
         name=metric.name,
         kind=metric.kind,
         direction="decrease" if metric.direction == "decrease" else "increase",
         version=metric.version,
-        arms=[_summary(key, metric.kind, moments) for key, moments in arms.items()],
+        arms=[compare.summary(arm, metric, evidence) for arm, evidence in found.items()],
         comparisons=[
-            _comparison(key, metric.kind, arms[plan.control], moments, level=1 - plan.alpha)
-            for key, moments in arms.items()
-            if key != plan.control
+            each.model_copy(
+                update={"looks": _looks(metric, plan.control, each.arm, collected.looks.get(metric.key))}
+            )
+            for each in _comparisons(plan, metric, found)
+        ],
+        failure=None if failure is None else Failure(sentence=failure),
+        sql=collected.sql.get(metric.key),
+    )
+
+
+def _segment(plan: Plan, segment: Segment, collected: Collected) -> SegmentResult:
+    label = segment.label
+    return SegmentResult(
+        dimension=segment.dimension,
+        kind="other" if label == OTHER else "missing" if label == MISSING else "value",
+        value=label.removeprefix(VALUE_MARK) if label.startswith(VALUE_MARK) else None,
+        arms=_arm_units(plan, segment.cut),
+        metrics=[
+            _segment_metric(plan, metric, segment.cut)
+            for metric in plan.metrics
+            if metric.key not in collected.failures
         ],
     )
 
 
-def _summary(arm: str, kind: Kind, moments: JointMoments) -> ArmSummary:
-    spread = None if kind is Kind.RATIO else _number(np.sqrt(moments.column(0).variance))
-    return ArmSummary(
-        arm=arm,
-        units=int(moments.n),
-        missing=int(moments.missing),
-        mean=_number(_arm_mean(kind, moments).value),
-        standard_deviation=spread,
+def _segment_metric(plan: Plan, metric: MetricPlan, cut: Cut) -> SegmentMetric:
+    found = {arm.key: _evidence(metric, arm.key, cut, ()) for arm in plan.arms}
+    return SegmentMetric(
+        metric=metric.key,
+        arms=[compare.summary(arm, metric, evidence) for arm, evidence in found.items()],
+        comparisons=_comparisons(plan, metric, found),
     )
 
 
-def _comparison(
-    arm: str, kind: Kind, control: JointMoments, treatment: JointMoments, *, level: float
-) -> Comparison:
-    tested = _difference(kind, control, treatment, level=level)
-    base, other = _arm_mean(kind, control), _arm_mean(kind, treatment)
-    return Comparison(
-        arm=arm,
-        difference=_estimate(tested),
-        p_value=_number(tested.p_value),
-        lift=_estimate(delta_lift(base, other, level=level)),
-        lift_fieller=_estimate(fieller_lift(base, other, level=level)),
+def _comparisons(plan: Plan, metric: MetricPlan, found: Mapping[str, Evidence]) -> list[Comparison]:
+    return [
+        compare.comparison(arm, metric, found[plan.control], evidence, alpha=plan.alpha)
+        for arm, evidence in found.items()
+        if arm != plan.control
+    ]
+
+
+def _evidence(metric: MetricPlan, arm: str, cut: Cut, strata: Sequence[Segment]) -> Evidence:
+    if metric.quantile is not None:
+        return _quantile_evidence(metric, arm, cut)
+    empty = JointMoments.empty(len(metric.columns))
+    key = metric.key + ADJUSTED
+    size = len(metric.columns) + len(metric.covariates)
+    return Evidence(
+        moments=cut.moments.get(metric.key, {}).get(arm, empty),
+        adjusted=cut.moments.get(key, {}).get(arm, JointMoments.empty(size)) if metric.covariates else None,
+        strata=_stacked(metric, key if metric.covariates else metric.key, arm, strata) if strata else None,
     )
 
 
-def _difference(
-    kind: Kind, control: JointMoments, treatment: JointMoments, *, level: float
-) -> TestedEstimate:
-    match kind:
-        case Kind.PROPORTION:
-            counts = (Counts.from_moments(arm.column(0)) for arm in (control, treatment))
-            return two_proportions(*counts, level=level)
-        case Kind.MEAN:
-            return welch(control.column(0), treatment.column(0), level=level)
-        case Kind.RATIO:
-            return ratio_difference(control, treatment, level=level)
+def _quantile_evidence(metric: MetricPlan, arm: str, cut: Cut) -> Evidence:
+    found = cut.quantiles.get(metric.key, {}).get(arm)
+    if found is None:
+        return Evidence(JointMoments.empty(1), quantile=quantile_of([], metric.quantile or 0.5))
+    moments = JointMoments(found.units, [float(found.mean.value)], [[0.0]], found.missing)
+    return Evidence(moments, quantile=found.mean)
 
 
-def _arm_mean(kind: Kind, moments: JointMoments) -> ArmMean:
-    return ratio_of(moments) if kind is Kind.RATIO else mean_of(moments.column(0))
-
-
-def _estimate(interval: Interval) -> Estimate:
-    return Estimate(
-        method=interval.method,
-        estimate=_number(interval.value),
-        low=_number(interval.lower),
-        high=_number(interval.upper),
-        undefined=_undefined(interval.reason),
+def _stacked(metric: MetricPlan, key: str, arm: str, strata: Sequence[Segment]) -> JointMoments:
+    empty = JointMoments.empty(len(metric.columns) + len(metric.covariates))
+    parts = [stratum.cut.moments.get(key, {}).get(arm, empty) for stratum in strata]
+    return JointMoments(
+        np.stack([part.n for part in parts]),
+        np.stack([part.means for part in parts]),
+        np.stack([part.comoments for part in parts]),
+        np.stack([part.missing for part in parts]),
     )
 
 
-def _number(value: float | np.floating | np.ndarray) -> float | None:
-    number = float(value)
-    return number if np.isfinite(number) else None
-
-
-def _undefined(reason: Reason | None) -> Undefined | None:
-    return None if reason is None else Undefined(reason=reason.value, sentence=reason.sentence)
+def _looks(metric: MetricPlan, control: str, arm: str, looks: Looks | None) -> list[Look]:
+    if looks is None:
+        return []
+    found = looks.moments.get(metric.key, {})
+    if control not in found or arm not in found:
+        return []
+    joint = looks.moments.get(metric.key + ADJUSTED, {})
+    base, other = (Series(looks.days, found[key], joint.get(key)) for key in (control, arm))
+    return compare.looks(metric, base, other)

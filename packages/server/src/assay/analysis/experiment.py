@@ -1,86 +1,91 @@
 """From an experiment's events to its result document."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
-from ibis.backends.duckdb import Backend
+import ibis
 from ibis.expr.types import Table
 
-from assay.analysis import aggregate, units
+from assay.analysis.computing import Tables, collect
 from assay.analysis.conclude import conclude
 from assay.analysis.document import Document
-from assay.analysis.plan import ArmPlan, Kind, MetricPlan, Plan
+from assay.analysis.measures import measured_by
+from assay.analysis.plan import ArmPlan, Dimension, DoubleExposure, Plan
 from assay.experiments.schemas import ExperimentOut
-from assay.metrics.definition import Mean, Proportion, quantities
 from assay.metrics.schemas import MetricOut
 
+OPTIONAL = {"event_id": "string", "properties": "string", "units": "string"}
 
-def plan_of(experiment: ExperimentOut, metrics: Sequence[MetricOut]) -> Plan:
-    """What an experiment's definition asks to be computed."""
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What may be asked of an analysis beside the experiment's definition.
+
+    Attributes:
+        segments: Dimensions to cut by.
+        strata: One of them, to compare within.
+        covariates: Keys of metrics, each with the key of the one whose lookback adjusts it.
+        attribution_hours: Until when events count for metrics that do not say so.
+    """
+
+    alpha: float = 0.05
+    segments: Sequence[Dimension] = ()
+    strata: str | None = None
+    covariates: Mapping[str, str] = field(default_factory=dict[str, str])
+    is_adjusted: bool = True
+    attribution_hours: int | None = None
+    double_exposure: DoubleExposure = DoubleExposure.LEAVE_OUT
+    has_looks: bool = True
+
+
+DEFAULT = Options()
+
+
+def plan_of(experiment: ExperimentOut, metrics: Sequence[MetricOut], options: Options = DEFAULT) -> Plan:
+    """What an experiment's definition and the options ask to be computed."""
+    measured = measured_by(
+        metrics,
+        attribution_hours=options.attribution_hours,
+        covariates=options.covariates,
+        is_adjusted=options.is_adjusted,
+    )
     return Plan(
         unit="unit",
         control=experiment.control,
         arms=tuple(ArmPlan(arm.key, arm.weight) for arm in experiment.arms),
-        metrics=tuple(_metric_plan(metric) for metric in metrics),
+        metrics=tuple(measured.metrics),
+        alpha=options.alpha,
+        experiment=experiment.key,
+        numbers=tuple(measured.numbers),
+        measures=tuple(measured.measures),
+        segments=tuple(options.segments),
+        strata=options.strata,
+        double_exposure=options.double_exposure,
+        has_looks=options.has_looks,
     )
 
 
-def analyze_events(engine: Backend, events: Table, plan: Plan, metrics: Sequence[MetricOut]) -> Document:
-    """The result of an experiment.
+def analyze_events(tables: Tables, plan: Plan) -> Document:
+    """The result of an experiment over tables of events, wherever they are.
 
     Args:
-        engine: Where `events` is.
-        events: Columns `kind`, `name`, `unit`, `at`, `variant`, `value`.
-        metrics: The definitions behind the plan's metrics, in the same order.
+        tables: By the key of their source; None is the built-in one, which has the exposures. Every event
+            once: who may have it twice calls `distinct_events` first.
+        plan: What to compute.
     """
-    columns = {
-        column: quantity
-        for metric in metrics
-        for column, quantity in zip(_raw_columns(metric), quantities(metric.definition), strict=True)
+    return conclude(plan, collect({key: complete(table) for key, table in tables.items()}, plan))
+
+
+def complete(table: Table) -> Table:
+    """The table with nulls for the columns of events that it lacks."""
+    lacking = {
+        name: ibis.literal(None, type=kind) for name, kind in OPTIONAL.items() if name not in table.columns
     }
-    sample = units.from_events(events, columns=columns, arms=[arm.key for arm in plan.arms])
-    rows = engine.create_table("units", _as_measured(sample.table, metrics), temp=True)
-    rows = units.with_caps(rows, _caps(metrics))
-    return conclude(plan, aggregate.collect(rows, plan.metrics), sample.excluded)
+    return table.mutate(**lacking) if lacking else table
 
 
-def _metric_plan(metric: MetricOut) -> MetricPlan:
-    return MetricPlan(
-        key=metric.key,
-        name=metric.name,
-        kind=Kind(metric.definition.kind),
-        columns=_columns(metric),
-        direction=metric.direction,
-        version=metric.version,
-    )
-
-
-def _columns(metric: MetricOut) -> tuple[str, ...]:
-    raw = _raw_columns(metric)
-    return tuple(f"{column}:capped" for column in raw) if _cap(metric) is not None else raw
-
-
-def _raw_columns(metric: MetricOut) -> tuple[str, ...]:
-    return tuple(f"{metric.key}:{part}" for part, _ in enumerate(quantities(metric.definition)))
-
-
-def _caps(metrics: Sequence[MetricOut]) -> dict[str, tuple[str, float]]:
-    return {
-        f"{column}:capped": (column, cap)
-        for metric in metrics
-        if (cap := _cap(metric)) is not None
-        for column in _raw_columns(metric)
-    }
-
-
-def _cap(metric: MetricOut) -> float | None:
-    return metric.definition.cap_quantile if isinstance(metric.definition, Mean) else None
-
-
-def _as_measured(table: Table, metrics: Sequence[MetricOut]) -> Table:
-    shares = [
-        column
-        for metric in metrics
-        if isinstance(metric.definition, Proportion)
-        for column in _raw_columns(metric)
-    ]
-    return table.mutate(**{column: table[column] > 0 for column in shares}) if shares else table
+def distinct_events(table: Table) -> Table:
+    """The table with one row per `event_id`, whichever came first in time and then by content."""
+    order = ibis.window(group_by="event_id", order_by=["at", "unit", "name", "value"])
+    numbered = table.mutate(repeats=ibis.row_number().over(order))
+    return numbered.filter(numbered["repeats"] == 0).drop("repeats")

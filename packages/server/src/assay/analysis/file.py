@@ -8,11 +8,13 @@ from pathlib import Path
 from ibis.backends.duckdb import Backend
 from ibis.expr.types import Table
 
-from assay.analysis import aggregate, units
+from assay.analysis import units
+from assay.analysis.assignment import ARM
+from assay.analysis.computing import collect_rows
 from assay.analysis.conclude import conclude
 from assay.analysis.document import Document
 from assay.analysis.errors import UnknownArm
-from assay.analysis.plan import ArmPlan, Kind, MetricPlan, Plan
+from assay.analysis.plan import ArmPlan, Kind, Measure, MetricPlan, Plan
 from assay.shared.errors import Invalid
 from assay.sources import service as sources
 
@@ -73,10 +75,8 @@ def _analyze(engine: Backend, table: Table, request: FileRequest, columns: Seque
     sample = units.from_rows(table, unit=request.unit, arm=request.variant, columns=names, arms=None)
     rows = _zero_filled(sample.table, names) if request.zero_fill else sample.table
     rows = engine.create_table("units", rows, temp=True)
-    capped = {_capped(metric): (f"metric:{metric}", quantile) for metric, quantile in request.caps.items()}
-    rows = units.with_caps(rows, capped)
     plan = _plan(request, rows)
-    return conclude(plan, aggregate.collect(rows, plan.metrics), sample.excluded)
+    return conclude(plan, collect_rows(rows, plan, sample.excluded))
 
 
 def _columns(request: FileRequest) -> list[str]:
@@ -128,13 +128,17 @@ def _plan(request: FileRequest, rows: Table) -> Plan:
         control=request.control,
         arms=tuple(ArmPlan(arm, request.weights.get(arm, 1.0)) for arm in ordered),
         metrics=_metrics(request, rows),
+        measures=tuple(
+            Measure(_capped(metric), f"metric:{metric}", cap_quantile=quantile)
+            for metric, quantile in request.caps.items()
+        ),
         alpha=request.alpha,
     )
 
 
 def _arms(rows: Table) -> list[str]:
-    found = rows.select(units.ARM).distinct().order_by(units.ARM).limit(MAX_ARMS + 1).to_pyarrow()
-    arms = found[units.ARM].to_pylist()
+    found = rows.select(ARM).distinct().order_by(ARM).limit(MAX_ARMS + 1).to_pyarrow()
+    arms = found[ARM].to_pylist()
     if len(arms) > MAX_ARMS:
         raise InvalidRequest(
             f"the variant column has more than {MAX_ARMS} different values, the first being {arms[0]!r}; "

@@ -16,7 +16,7 @@ from assay.experiments import service as experiments
 from assay.experiments.schemas import ExperimentOut
 from assay.jobs.worker import Handler, Task
 from assay.metrics import service as metrics
-from assay.metrics.definition import quantities
+from assay.metrics.definition import event_names
 from assay.metrics.schemas import MetricOut
 from assay.projects import service as projects
 
@@ -42,7 +42,7 @@ def handlers(settings: Settings, database: Database, url: str) -> Mapping[str, H
 
 
 def _event_names(measured: list[MetricOut]) -> list[str]:
-    return sorted({quantity.event for metric in measured for quantity in quantities(metric.definition)})
+    return sorted({name for metric in measured for name in event_names(metric.definition)})
 
 
 def _analyze(
@@ -56,4 +56,4 @@ def _analyze(
 
     engine = local_engine()
     with facts_of(engine, experiment=experiment.key, names=_event_names(measured)) as facts:
-        return analyze_events(engine, facts.table, plan_of(experiment, measured), measured)
+        return analyze_events({None: facts.table}, plan_of(experiment, measured))

@@ -1,7 +1,18 @@
 """What is to be computed, frozen before any data is read."""
 
-from dataclasses import dataclass
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel
+
+from assay.metrics.definition import Quantity
+from assay.metrics.filters import Filtered
+
+TOP_VALUES = 10
 
 
 class Kind(StrEnum):
@@ -9,7 +20,24 @@ class Kind(StrEnum):
 
     PROPORTION = "proportion"
     MEAN = "mean"
+    COUNT = "count"
+    DISTINCT = "distinct"
     RATIO = "ratio"
+    QUANTILE = "quantile"
+    RETENTION = "retention"
+    FUNNEL = "funnel"
+
+    @property
+    def is_share(self) -> bool:
+        """Whether the metric is a share of units, which reads as a percentage."""
+        return self in {Kind.PROPORTION, Kind.RETENTION, Kind.FUNNEL}
+
+
+class DoubleExposure(StrEnum):
+    """What becomes of a unit that was seen in several arms."""
+
+    LEAVE_OUT = "leave_out"
+    FIRST_ARM = "first_arm"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +49,68 @@ class ArmPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class MarginPlan:
+    """How much worse a guardrail may be, as a share of the control or in the metric's own unit."""
+
+    value: float
+    is_relative: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Hours since the first exposure in which events count: from the first, up to but not with the second."""
+
+    from_hours: int = 0
+    to_hours: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number per unit, made from its events; a unit without any has 0.
+
+    Attributes:
+        column: Its name in the unit table.
+        made_of: What is added up or counted; for a funnel its steps, which make 1 where all were taken.
+        source: Key of the table of events, None for the built-in one.
+    """
+
+    column: str
+    made_of: Quantity | tuple[Filtered, ...]
+    window: Window = Window()
+    source: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """What becomes of a number before it is a metric: a share, cut off at its ends, or missing.
+
+    Attributes:
+        column: Its name in the unit table.
+        number: The column it is made from.
+        is_share: Whether it is 1 where the number is positive, else 0.
+        cap_value: Largest value kept.
+        cap_quantile: The same as a quantile of all arms together.
+        floor_quantile: Smallest value kept, likewise.
+        counted_by: A column that is 0 where the unit has no value; None when every unit has one.
+    """
+
+    column: str
+    number: str
+    is_share: bool = False
+    cap_value: float | None = None
+    cap_quantile: float | None = None
+    floor_quantile: float | None = None
+    counted_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class MetricPlan:
-    """A metric over columns of the unit table: one number per unit, or two for a ratio."""
+    """A metric over columns of the unit table: one number per unit, or two for a ratio.
+
+    Attributes:
+        covariates: Columns known before exposure that adjust it; two for a ratio, as its own.
+        quantile: The share of units below, for a quantile.
+    """
 
     key: str
     name: str
@@ -30,14 +118,73 @@ class MetricPlan:
     columns: tuple[str, ...]
     direction: str = "increase"
     version: int | None = None
+    covariates: tuple[str, ...] = ()
+    quantile: float | None = None
+    margin: MarginPlan | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Dimension:
+    """Something known of a unit when it was first exposed, to cut results by.
+
+    Attributes:
+        key: The property of the exposure, or the column of a file.
+        top: How many of the most frequent values stand alone; the rest is `other`.
+    """
+
+    key: str
+    top: int = TOP_VALUES
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything that decides the digits of a result, besides the data."""
+    """Everything that decides the digits of a result, besides the data.
+
+    Attributes:
+        numbers: What is made from events, each once however many metrics use it; empty for a table of units.
+        measures: What becomes of the numbers.
+        segments: Dimensions the results are also cut by.
+        strata: The segment within which arms are compared, then averaged (post-stratification).
+        has_looks: Whether the estimate of every day so far is wanted too.
+    """
 
     unit: str
     control: str
     arms: tuple[ArmPlan, ...]
     metrics: tuple[MetricPlan, ...]
     alpha: float = 0.05
+    experiment: str | None = None
+    numbers: tuple[Number, ...] = ()
+    measures: tuple[Measure, ...] = ()
+    segments: tuple[Dimension, ...] = ()
+    strata: str | None = None
+    double_exposure: DoubleExposure = DoubleExposure.LEAVE_OUT
+    has_looks: bool = False
+
+    def only(self, metric: MetricPlan) -> "Plan":
+        """The part of the plan that this metric needs."""
+        wanted = {*metric.columns, *metric.covariates}
+        measures = tuple(measure for measure in self.measures if measure.column in wanted)
+        columns = {measure.number for measure in measures} | {measure.counted_by for measure in measures}
+        numbers = tuple(number for number in self.numbers if number.column in columns)
+        return replace(self, metrics=(metric,), measures=measures, numbers=numbers)
+
+    @property
+    def digest(self) -> str:
+        """A short name for what is collected: two plans of one name read the same numbers from the data.
+
+        Alpha, margins, directions and names only decide what is made of them.
+        """
+        collected = {
+            **asdict(self),
+            "metrics": [(metric.key, metric.columns, metric.covariates) for metric in self.metrics],
+            "alpha": None,
+        }
+        text = json.dumps(collected, default=_plain, sort_keys=True)
+        return hashlib.blake2b(text.encode(), digest_size=10).hexdigest()
+
+
+def _plain(value: object) -> Mapping[str, Any]:
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    raise TypeError(f"a plan holds {type(value).__name__}")

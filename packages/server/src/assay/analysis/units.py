@@ -1,16 +1,18 @@
-"""One row per unit: its arm and its numbers, with what had to be left out counted."""
+"""One row per unit: its arm, its numbers, what is known of it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import ibis
-from ibis.expr.types import Table
+from ibis.expr.types import Table, Value
 
-from assay.metrics.definition import Quantity
+from assay.analysis.activity import activity
+from assay.analysis.assignment import ARM, UNIT
+from assay.analysis.collected import Excluded
+from assay.analysis.plan import Measure, Number
+from assay.analysis.reading import records
 from assay.shared.errors import Invalid
-
-UNIT, ARM = "unit", "arm"
 
 
 class RepeatedUnits(Invalid):
@@ -19,14 +21,10 @@ class RepeatedUnits(Invalid):
     code = "repeated_units"
 
 
-@dataclass(frozen=True, slots=True)
-class Excluded:
-    """Rows and units that are not in the estimates, by reason."""
+class UnknownSource(Invalid):
+    """A metric is made from events of a source that is not there."""
 
-    in_several_arms: int = 0
-    without_unit: int = 0
-    without_arm: int = 0
-    unknown_arms: Mapping[str, int] = field(default_factory=dict[str, int])
+    code = "unknown_source"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,30 +35,180 @@ class Units:
     excluded: Excluded
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Where a measure is cut off; None where it is not."""
+
+    low: float | None = None
+    high: float | None = None
+
+
 def from_rows(
-    table: Table, *, unit: str, arm: str, columns: Mapping[str, str], arms: Sequence[str] | None
+    table: Table, *, unit: str | None, arm: str, columns: Mapping[str, str], arms: Sequence[str] | None
 ) -> Units:
     """Units of a table that has one row per unit.
 
     Args:
         table: Any Ibis table.
-        unit: Its column that identifies the unit.
+        unit: Its column that identifies the unit; None takes every row for another unit.
         arm: Its column that names the arm.
         columns: Names of the numbers, and the columns they stand in.
         arms: The arms to compare; None takes all that occur.
     Raises:
         RepeatedUnits: A unit has several rows in the same arm.
     """
+    named = {} if unit is None else {UNIT: table[unit].cast("string")}
     rows = table.select(
-        **{UNIT: table[unit].cast("string"), ARM: table[arm].cast("string")},
+        **named,
+        **{ARM: table[arm].cast("string")},
         **{name: table[column] for name, column in columns.items()},
     )
+    if unit is None:
+        (left_out,) = records(rows.aggregate(without_arm=rows[ARM].isnull().sum()))
+        kept, unknown = _known_arms(rows.filter(rows[ARM].notnull()), arms)
+        return Units(kept, Excluded(without_arm=left_out["without_arm"] or 0, unknown_arms=unknown))
+    return _identified(rows, unit=unit, arms=arms)
+
+
+def of_events(
+    tables: Mapping[str | None, Table],
+    assigned: Table,
+    numbers: Sequence[Number],
+    *,
+    dialect: str,
+) -> Table:
+    """The assigned units with their numbers; one that did nothing has zeros.
+
+    Args:
+        tables: Events by the key of their source.
+        assigned: Units, arms and first exposures.
+        numbers: What to make.
+        dialect: Of the tables' engine.
+    Raises:
+        UnknownSource: A number comes from a source that is not among the tables.
+    """
+    table = assigned
+    for source, wanted in by_source(numbers).items():
+        found = activity(events_of(tables, source), assigned, wanted, by_day=False, dialect=dialect)
+        found = found.rename(active_unit=UNIT)
+        joined = table.left_join(found, table[UNIT] == found["active_unit"])
+        table = joined.select(
+            *table.columns, **{number.column: joined[number.column].fill_null(0.0) for number in wanted}
+        )
+    return table
+
+
+def of_days(days: Table, assigned: Table, numbers: Sequence[Number]) -> Table:
+    """The same from what each day added to each unit."""
+    totals = days.group_by(active_unit=days[UNIT]).aggregate(
+        **{number.column: days[number.column].sum().fill_null(0.0) for number in numbers}
+    )
+    joined = assigned.join(totals, assigned[UNIT] == totals["active_unit"])
+    return joined.select(*assigned.columns, *(number.column for number in numbers))
+
+
+def by_source(numbers: Sequence[Number]) -> dict[str | None, list[Number]]:
+    """The numbers that come from one table together: each table is read once."""
+    groups: dict[str | None, list[Number]] = {}
+    for number in numbers:
+        groups.setdefault(number.source, []).append(number)
+    return groups
+
+
+def events_of(tables: Mapping[str | None, Table], source: str | None) -> Table:
+    """The table of a source.
+
+    Raises:
+        UnknownSource: There is none.
+    """
+    if source not in tables:
+        raise UnknownSource(
+            f"no source {source!r} to measure from; name one that exists or take the metric's source away",
+            value=source,
+        )
+    return tables[source]
+
+
+def limits_of(table: Table, measures: Sequence[Measure]) -> dict[str, Limits]:
+    """Where each measure is cut off: its fixed cap, and its quantiles over all arms together."""
+    return {
+        measure.column: Limits(
+            low=_quantile_of(table, measure, measure.floor_quantile),
+            high=_lower(measure.cap_value, _quantile_of(table, measure, measure.cap_quantile)),
+        )
+        for measure in measures
+    }
+
+
+def with_measures(table: Table, measures: Sequence[Measure], limits: Mapping[str, Limits]) -> Table:
+    """The unit table with a column per measure beside what it has."""
+    if not measures:
+        return table
+    return table.mutate(
+        **{
+            measure.column: shaped(
+                measure,
+                table[measure.number],
+                None if measure.counted_by is None else table[measure.counted_by],
+                limits[measure.column],
+            )
+            for measure in measures
+        }
+    )
+
+
+def shaped(measure: Measure, number: Value, counted: Value | None, limits: Limits) -> Value:
+    """What becomes of a unit's number before it counts; null where it has no value."""
+    value = ibis.ifelse(number > 0, 1.0, 0.0) if measure.is_share else number.cast("float64")
+    # Not LEAST and GREATEST, which lose a null on some engines.
+    if limits.high is not None:
+        value = ibis.ifelse(value > limits.high, limits.high, value)
+    if limits.low is not None:
+        value = ibis.ifelse(value < limits.low, limits.low, value)
+    return value if counted is None else ibis.ifelse(counted > 0, value, None)
+
+
+def quantile(table: Table, column: Value, share: float) -> float | None:
+    """The type 7 quantile of a column, nulls aside, from its one or two order statistics.
+
+    Sorting and taking is exact everywhere, while some engines only estimate a quantile.
+    """
+    known = table.select(value=column.cast("float64"))
+    known = known.filter(known["value"].notnull())
+    count = int(known.count().to_pyarrow().as_py())
+    if count == 0:
+        return None
+    position = (count - 1) * share
+    below = int(position)
+    wanted = min(2, count - below)
+    if share > 0.5:  # noqa: PLR2004 — from the nearer end
+        order, skipped = ibis.desc("value"), count - below - wanted
+    else:
+        order, skipped = ibis.asc("value"), below
+    found = known.order_by(order).limit(wanted, offset=skipped)
+    first, last = (values := sorted(row["value"] for row in records(found)))[0], values[-1]
+    return first + (last - first) * (position - below)
+
+
+def _quantile_of(table: Table, measure: Measure, share: float | None) -> float | None:
+    if share is None:
+        return None
+    counted = None if measure.counted_by is None else table[measure.counted_by]
+    uncut = Limits(high=measure.cap_value)
+    return quantile(table, shaped(measure, table[measure.number], counted, uncut), share)
+
+
+def _lower(first: float | None, second: float | None) -> float | None:
+    return min((each for each in (first, second) if each is not None), default=None)
+
+
+def _identified(rows: Table, *, unit: str, arms: Sequence[str] | None) -> Units:
     counted = rows.aggregate(
         without_unit=rows[UNIT].isnull().sum(), without_arm=(rows[UNIT].notnull() & rows[ARM].isnull()).sum()
     )
     complete = rows.filter(rows[UNIT].notnull() & rows[ARM].notnull())
     per_unit = complete.group_by(UNIT).aggregate(rows=complete.count(), arms=complete[ARM].nunique())
-    (left_out,) = _records(counted)
+    (left_out,) = records(counted)
     several = _several_rows(per_unit)
     if several["repeated"]:
         raise RepeatedUnits(
@@ -80,73 +228,9 @@ def from_rows(
     )
 
 
-def from_events(events: Table, *, columns: Mapping[str, Quantity], arms: Sequence[str]) -> Units:
-    """Units of exposures and metric events; what happened before a unit's first exposure does not count.
-
-    Args:
-        events: Columns `kind` (`exposure` or `event`), `name`, `unit`, `at`, `variant`, `value`.
-        columns: The numbers to make; a unit without such events has zero.
-        arms: The arms to compare.
-    """
-    exposures = events.filter(events["kind"] == "exposure")
-    first = exposures.group_by(UNIT).aggregate(
-        arm=exposures["variant"].min(), arms=exposures["variant"].nunique(), first_at=exposures["at"].min()
-    )
-    double = first.filter(first["arms"] > 1).count().to_pyarrow().as_py()
-    assigned, unknown = _known_arms(first.filter(first["arms"] == 1), arms)
-    return Units(
-        _with_numbers(assigned, events, columns), Excluded(in_several_arms=double, unknown_arms=unknown)
-    )
-
-
-def with_caps(table: Table, caps: Mapping[str, tuple[str, float]]) -> Table:
-    """The unit table with further columns, each another one cut off at its quantile over all arms together.
-
-    Args:
-        table: A unit table.
-        caps: Names of the new columns, with the column and the quantile (type 7) they come from.
-    """
-    if not caps:
-        return table
-    limits = table.aggregate(
-        **{name: table[column].cast("float64").quantile(share) for name, (column, share) in caps.items()}
-    )
-    (limit,) = _records(limits)
-    return table.mutate(
-        **{
-            name: table[column].cast("float64").clip(upper=limit[name])
-            for name, (column, _) in caps.items()
-            if limit[name] is not None
-        },
-        **{name: table[column].cast("float64") for name, (column, _) in caps.items() if limit[name] is None},
-    )
-
-
-def _with_numbers(assigned: Table, events: Table, columns: Mapping[str, Quantity]) -> Table:
-    if not columns:
-        return assigned.select(UNIT, ARM)
-    happened = events.filter(events["kind"] == "event").select(
-        event_unit=events["unit"], name=events["name"], at=events["at"], value=events["value"]
-    )
-    joined = assigned.join(
-        happened,
-        [assigned[UNIT] == happened["event_unit"], happened["at"] >= assigned["first_at"]],
-        how="left",
-    )
-    numbers = {name: _number(joined, quantity) for name, quantity in columns.items()}
-    return joined.group_by([UNIT, ARM]).aggregate(**numbers)
-
-
-def _number(joined: Table, quantity: Quantity) -> Any:  # noqa: ANN401 — Ibis expressions carry no static type
-    matching = joined["name"] == quantity.event
-    if quantity.aggregate == "count":
-        return matching.ifelse(1, 0).sum().fill_null(0).cast("float64")
-    return joined["value"].sum(where=matching).fill_null(0.0)
-
-
 def _several_rows(per_unit: Table) -> dict[str, Any]:
     repeated = (per_unit["arms"] == 1) & (per_unit["rows"] > 1)
-    (counts,) = _records(
+    (counts,) = records(
         per_unit.aggregate(
             double=(per_unit["arms"] > 1).sum().fill_null(0),
             repeated=repeated.sum().fill_null(0),
@@ -165,9 +249,5 @@ def _known_arms(rows: Table, arms: Sequence[str] | None) -> tuple[Table, dict[st
         return rows, {}
     others = rows.filter(rows[ARM].notin(list(arms)))
     counts = others.group_by(ARM).aggregate(units=others.count()).order_by(ibis.desc("units")).limit(20)
-    unknown = {record[ARM]: record["units"] for record in _records(counts)}
+    unknown = {record[ARM]: record["units"] for record in records(counts)}
     return (rows.filter(rows[ARM].isin(list(arms))) if unknown else rows), unknown
-
-
-def _records(table: Table) -> list[dict[str, Any]]:
-    return table.to_pyarrow().to_pylist()

@@ -6,7 +6,6 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from assay.analysis.document import Comparison, Document, Estimate, MetricResult
-from assay.analysis.plan import Kind
 from assay.cli.console import table
 from assay.shared.numbers import number, percent, points, probability
 
@@ -50,7 +49,7 @@ def _warnings(document: Document) -> list[Text]:
 
 
 def _metric(metric: MetricResult, document: Document) -> RenderableType:
-    is_share = metric.kind is Kind.PROPORTION
+    is_share = metric.kind.is_share
     by_arm = {comparison.arm: comparison for comparison in metric.comparisons}
     level = f"{1 - document.alpha:.4g}"
     rows = [

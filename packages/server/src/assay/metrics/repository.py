@@ -18,9 +18,13 @@ async def by_keys(tx: ReadSession, project_id: uuid.UUID, keys: Collection[str])
     return rows.all()
 
 
-async def page(tx: ReadSession, project_id: uuid.UUID, *, cursor: str | None, limit: int) -> Sequence[Metric]:
-    """One row more than a page of the project's metrics."""
+async def page(
+    tx: ReadSession, project_id: uuid.UUID, *, tag: str | None, cursor: str | None, limit: int
+) -> Sequence[Metric]:
+    """One row more than a page of the project's metrics, those with the tag if one is given."""
     statement = select(Metric).where(Metric.project_id == project_id)
+    if tag is not None:
+        statement = statement.where(Metric.tags.contains([tag]))
     rows = await tx.scalars(pagination.after(statement, Metric.id, cursor=cursor, limit=limit))
     return rows.all()
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Path, Query, Response
 
 from assay.core.dependencies import Reads, RetryingRoute, Writes
 from assay.core.parameters import LIMIT, Cursor, Limit
@@ -10,9 +10,11 @@ from assay.metrics import service
 from assay.metrics.schemas import MetricCreate, MetricOut, MetricUpdate
 from assay.shared.ids import Key
 from assay.shared.pagination import Page
+from assay.shared.schema import Name
 
 router = APIRouter(prefix="/projects/{project}/metrics", tags=["metrics"], route_class=RetryingRoute)
 ProjectKey = Annotated[Key, Path(description="Key of the project.")]
+TagFilter = Annotated[Name | None, Query(max_length=64, description="Only metrics with this tag.")]
 MetricKey = Annotated[Key, Path(description="Key of the metric.")]
 
 
@@ -26,10 +28,10 @@ async def create_metric(project: ProjectKey, new: MetricCreate, tx: Writes, resp
 
 @router.get("")
 async def list_metrics(
-    project: ProjectKey, tx: Reads, cursor: Cursor = None, limit: Limit = LIMIT
+    project: ProjectKey, tx: Reads, tag: TagFilter = None, cursor: Cursor = None, limit: Limit = LIMIT
 ) -> Page[MetricOut]:
     """Lists a project's metrics, oldest first."""
-    items, following = await service.listing(tx, project, cursor=cursor, limit=limit)
+    items, following = await service.listing(tx, project, tag=tag, cursor=cursor, limit=limit)
     return Page(items=items, next_cursor=following)
 
 
@@ -43,5 +45,5 @@ async def get_metric(project: ProjectKey, metric: MetricKey, tx: Reads) -> Metri
 async def update_metric(
     project: ProjectKey, metric: MetricKey, change: MetricUpdate, tx: Writes
 ) -> MetricOut:
-    """Changes a metric; another definition makes a new version."""
+    """Changes a metric; another definition, margin or source makes a new version."""
     return await service.update(tx, project, metric, change)

@@ -1,6 +1,7 @@
 """What can be done with metrics."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from assay.core.database import ReadSession, WriteSession
 from assay.metrics import repository
@@ -9,6 +10,10 @@ from assay.metrics.models import Metric
 from assay.metrics.schemas import MetricCreate, MetricOut, MetricUpdate
 from assay.projects import service as projects
 from assay.shared import pagination
+
+MEASURED = ("definition", "margin", "source")
+"""What the digits of a result follow from."""
+REMOVABLE = frozenset({"margin", "source"})
 
 
 async def create(tx: WriteSession, project_key: str, new: MetricCreate) -> MetricOut:
@@ -48,10 +53,10 @@ async def require_all(tx: ReadSession, project_key: str, keys: Sequence[str]) ->
 
 
 async def update(tx: WriteSession, project_key: str, key: str, change: MetricUpdate) -> MetricOut:
-    """The metric as changed; another definition raises its version."""
+    """The metric as changed; whatever changes its results raises its version."""
     metric = await _row(tx, project_key, key)
-    values = change.model_dump(exclude_none=True)
-    if "definition" in values and values["definition"] != metric.definition:
+    values = _values(change)
+    if any(name in values and values[name] != getattr(metric, name) for name in MEASURED):
         metric.version += 1
     for field, value in values.items():
         setattr(metric, field, value)
@@ -61,13 +66,18 @@ async def update(tx: WriteSession, project_key: str, key: str, change: MetricUpd
 
 
 async def listing(
-    tx: ReadSession, project_key: str, *, cursor: str | None, limit: int
+    tx: ReadSession, project_key: str, *, cursor: str | None, limit: int, tag: str | None = None
 ) -> tuple[list[MetricOut], str | None]:
     """A page of a project's metrics, oldest first, and the cursor of the next."""
     project = await projects.get(tx, project_key)
-    rows = await repository.page(tx, project.id, cursor=cursor, limit=limit)
+    rows = await repository.page(tx, project.id, tag=tag, cursor=cursor, limit=limit)
     rows, following = pagination.split(rows, limit=limit)
     return [MetricOut.model_validate(row) for row in rows], following
+
+
+def _values(change: MetricUpdate) -> dict[str, Any]:
+    given = change.model_dump(include=change.model_fields_set)
+    return {name: value for name, value in given.items() if value is not None or name in REMOVABLE}
 
 
 async def _row(tx: ReadSession, project_key: str, key: str) -> Metric:

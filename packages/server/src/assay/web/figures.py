@@ -57,14 +57,14 @@ POINTS = Scale(100.0, " pp", " percentage points")
 
 def scale_of(kind: Kind) -> Scale:
     """How differences of a metric of this kind are written."""
-    return POINTS if kind is Kind.PROPORTION else PLAIN
+    return POINTS if kind.is_share else PLAIN
 
 
 def value_of(value: float | None, kind: Kind, beside: Estimate | None) -> Figure:
     """What an arm scored, such as a mean or a share, to the digits of a difference that stands beside it."""
     if value is None:
         return Figure(None, MISSING)
-    scale = PERCENT if kind is Kind.PROPORTION else PLAIN
+    scale = PERCENT if kind.is_share else PLAIN
     low, high = (beside.low, beside.high) if beside is not None else (None, None)
     sign = MINUS if value < 0 else ""
     return Figure(value, f"{sign}{writer(low, high, scale)(value)}{scale.unit}")

@@ -17,8 +17,18 @@ METHODS = {
     "ratio_delta": "delta method for ratios",
     "delta": "delta method",
     "fieller": "Fieller",
+    "quantile_outer": "outer interval of order statistics",
 }
-KINDS = {Kind.PROPORTION: "share of units", Kind.MEAN: "mean per unit", Kind.RATIO: "ratio of sums"}
+KINDS = {
+    Kind.PROPORTION: "share of units",
+    Kind.MEAN: "mean per unit",
+    Kind.COUNT: "events per unit",
+    Kind.DISTINCT: "different ones per unit",
+    Kind.RATIO: "ratio of sums",
+    Kind.QUANTILE: "quantile of units",
+    Kind.RETENTION: "share of units that came back",
+    Kind.FUNNEL: "share of units that took all steps",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, assert_never
 
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import HTMLResponse
@@ -11,7 +11,19 @@ from assay.core.dependencies import Now, Reads, RetryingRoute
 from assay.core.parameters import Cursor
 from assay.experiments import service as experiments
 from assay.metrics import service as metrics
-from assay.metrics.definition import Mean, Proportion, Quantity, Ratio
+from assay.metrics.definition import (
+    AnyDefinition,
+    Count,
+    Distinct,
+    Funnel,
+    Mean,
+    Proportion,
+    Quantile,
+    Quantity,
+    Ratio,
+    Retention,
+    quantities,
+)
 from assay.metrics.schemas import MetricOut
 from assay.projects import service as projects
 from assay.shared.ids import Key
@@ -86,17 +98,38 @@ def metric_line(metric: MetricOut) -> MetricLine:
     )
 
 
-def measures(definition: Proportion | Mean | Ratio) -> str:
+def measures(definition: AnyDefinition) -> str:
     """A definition in words."""
     match definition:
         case Proportion(event=event):
             return f"share of units with “{event}”"
-        case Mean():
-            return f"mean per unit of {_quantity(definition)}"
+        case Retention(event=event):
+            return f"share of units with “{event}” from day {definition.from_day} to day {definition.to_day}"
+        case Funnel(steps=steps):
+            return "share of units with " + ", then ".join(f"“{step.event}”" for step in steps)
         case Ratio(numerator=numerator, denominator=denominator):
             return f"{_quantity(numerator)} over {_quantity(denominator)}"
+        case Quantile():
+            return f"quantile {definition.quantile:g} of {_quantity(definition)} per unit"
+        case Mean() | Count() | Distinct():
+            return f"mean per unit of {_quantity(*quantities(definition))}"
+        case _:
+            assert_never(definition)
 
 
 def _quantity(quantity: Quantity) -> str:
-    how = "the sum of" if quantity.aggregate == "sum" else "the number of"
-    return f"{how} “{quantity.event}”"
+    match quantity.aggregate:
+        case "sum":
+            return f"the sum of {_of(quantity)}“{quantity.event}”"
+        case "count":
+            return f"the number of “{quantity.event}”"
+        case "distinct":
+            return f"the number of different {_of(quantity)}“{quantity.event}”"
+        case "days":
+            return f"the number of days with “{quantity.event}”"
+        case _:
+            assert_never(quantity.aggregate)
+
+
+def _of(quantity: Quantity) -> str:
+    return "" if quantity.property is None else f"“{quantity.property}” of "

@@ -1,0 +1,223 @@
+"""One arm of a metric against another, by the method its kind asks for; pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import numpy as np
+
+from assay.analysis.document import (
+    Adjusted,
+    ArmSummary,
+    Comparison,
+    Estimate,
+    Look,
+    MarginTest,
+    Undefined,
+)
+from assay.analysis.plan import Kind, MarginPlan, MetricPlan
+from assay_stats.adjustment import (
+    ArmPair,
+    adjusted_arms,
+    adjusted_ratio_arms,
+    pair_difference,
+    post_stratified,
+    post_stratified_adjusted,
+)
+from assay_stats.estimands import ArmMean, mean_of, ratio_of
+from assay_stats.frequentist import delta_lift, difference, fieller_lift, ratio_difference, welch
+from assay_stats.margins import non_inferiority, relative_non_inferiority
+from assay_stats.moments import JointMoments
+from assay_stats.proportions import Counts, two_proportions
+from assay_stats.results import Direction, Interval
+from assay_stats.results import Estimate as TestedEstimate
+from assay_stats.undefined import Floats, Reason
+
+EPOCH = date(1970, 1, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What is known of one arm of a metric.
+
+    Attributes:
+        moments: Of its own columns.
+        adjusted: Of the same with its covariates, when it has some.
+        strata: As `adjusted`, or as `moments` without covariates, `(n_strata,)`; None without strata.
+        quantile: In place of moments, for a quantile.
+    """
+
+    moments: JointMoments
+    adjusted: JointMoments | None = None
+    strata: JointMoments | None = None
+    quantile: ArmMean | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One arm of a metric over the days so far; moments of shape `(n_days,)`."""
+
+    days: Sequence[int]
+    moments: JointMoments
+    adjusted: JointMoments | None
+
+
+def summary(arm: str, metric: MetricPlan, found: Evidence) -> ArmSummary:
+    """One arm by itself."""
+    has_spread = metric.kind not in {Kind.RATIO, Kind.QUANTILE}
+    return ArmSummary(
+        arm=arm,
+        units=int(found.moments.n),
+        missing=int(found.moments.missing),
+        mean=number(_arm_mean(metric.kind, found).value),
+        standard_deviation=number(np.sqrt(found.moments.column(0).variance)) if has_spread else None,
+    )
+
+
+def comparison(
+    arm: str, metric: MetricPlan, control: Evidence, treatment: Evidence, *, alpha: float
+) -> Comparison:
+    """An arm against the control, with and without adjustment."""
+    level = 1 - alpha
+    tested = _difference(metric.kind, control, treatment, level=level)
+    base, other = _arm_mean(metric.kind, control), _arm_mean(metric.kind, treatment)
+    return Comparison(
+        arm=arm,
+        difference=estimate(tested),
+        p_value=number(tested.p_value),
+        lift=estimate(delta_lift(base, other, level=level)),
+        lift_fieller=estimate(fieller_lift(base, other, level=level)),
+        adjusted=_adjusted(metric, control, treatment, tested, level=level),
+        margin=None
+        if metric.margin is None
+        else _margin(metric, metric.margin, control, treatment, alpha=alpha),
+    )
+
+
+def looks(metric: MetricPlan, control: Series, treatment: Series) -> list[Look]:
+    """The difference at the end of every day on which both arms had units."""
+    plain = difference(
+        _series_mean(metric.kind, control.moments), _series_mean(metric.kind, treatment.moments)
+    )
+    adjusted = _adjusted_series(metric, control, treatment)
+    return [
+        Look(
+            day=EPOCH + timedelta(days=day),
+            control_units=int(control.moments.n[at]),
+            arm_units=int(treatment.moments.n[at]),
+            estimate=number(plain.value[at]),
+            standard_error=number(plain.standard_error[at]),
+            adjusted_estimate=None if adjusted is None else number(adjusted.value[at]),
+            adjusted_standard_error=None if adjusted is None else number(adjusted.standard_error[at]),
+        )
+        for at, day in enumerate(control.days)
+    ]
+
+
+def estimate(interval: Interval) -> Estimate:
+    """An interval as the document has it."""
+    return Estimate(
+        method=interval.method,
+        estimate=number(interval.value),
+        low=number(interval.lower),
+        high=number(interval.upper),
+        undefined=undefined(interval.reason),
+    )
+
+
+def number(value: float | Floats) -> float | None:
+    """A finite number, or None."""
+    found = float(value)
+    return found if np.isfinite(found) else None
+
+
+def undefined(reason: Reason | None) -> Undefined | None:
+    """A reason as the document has it."""
+    return None if reason is None else Undefined(reason=reason.value, sentence=reason.sentence)
+
+
+def _difference(kind: Kind, control: Evidence, treatment: Evidence, *, level: float) -> TestedEstimate:
+    if control.quantile is not None and treatment.quantile is not None:
+        return difference(control.quantile, treatment.quantile, level=level, method="quantile_outer")
+    if kind is Kind.RATIO:
+        return ratio_difference(control.moments, treatment.moments, level=level)
+    columns = [arm.moments.column(0) for arm in (control, treatment)]
+    if kind.is_share:
+        return two_proportions(*(Counts.from_moments(column) for column in columns), level=level)
+    return welch(*columns, level=level)
+
+
+def _arm_mean(kind: Kind, found: Evidence) -> ArmMean:
+    return _series_mean(kind, found.moments) if found.quantile is None else found.quantile
+
+
+def _series_mean(kind: Kind, moments: JointMoments) -> ArmMean:
+    return ratio_of(moments) if kind is Kind.RATIO else mean_of(moments.column(0))
+
+
+def _adjusted(
+    metric: MetricPlan, control: Evidence, treatment: Evidence, plain: TestedEstimate, *, level: float
+) -> Adjusted | None:
+    found = _adjusted_pair(metric, control, treatment)
+    if found is None:
+        return None
+    method, pair = found
+    tested = pair_difference(pair, level=level, method=method)
+    lift = delta_lift(pair.control, pair.treatment, covariance=pair.covariance, level=level)
+    with np.errstate(all="ignore"):
+        reduction = 1 - (tested.standard_error / plain.standard_error) ** 2
+    return Adjusted(
+        method=method,
+        difference=estimate(tested),
+        p_value=number(tested.p_value),
+        lift=estimate(lift),
+        variance_reduction=number(reduction),
+    )
+
+
+def _adjusted_pair(metric: MetricPlan, control: Evidence, treatment: Evidence) -> tuple[str, ArmPair] | None:
+    is_ratio = metric.kind is Kind.RATIO
+    if control.strata is not None and treatment.strata is not None and not is_ratio:
+        if metric.covariates:
+            covariates = tuple(range(1, control.strata.k))
+            pair = post_stratified_adjusted(control.strata, treatment.strata, covariates=covariates)
+            return "post_stratified_cuped", pair
+        return "post_stratified", post_stratified(control.strata.column(0), treatment.strata.column(0))
+    if control.adjusted is None or treatment.adjusted is None:
+        return None
+    return _cuped(metric, control.adjusted, treatment.adjusted)
+
+
+def _cuped(metric: MetricPlan, control: JointMoments, treatment: JointMoments) -> tuple[str, ArmPair]:
+    own = len(metric.columns)
+    others = tuple(range(own, own + len(metric.covariates)))
+    if metric.kind is not Kind.RATIO:
+        return "cuped_per_arm", adjusted_arms(control, treatment, covariates=others)
+    if len(others) == 2:  # noqa: PLR2004 — the same ratio before exposure
+        pair = adjusted_ratio_arms(control, treatment, prior_ratio=(others[0], others[1]))
+    else:
+        pair = adjusted_ratio_arms(control, treatment, covariates=others)
+    return "cuped_ratio_per_arm", pair
+
+
+def _adjusted_series(metric: MetricPlan, control: Series, treatment: Series) -> TestedEstimate | None:
+    if control.adjusted is None or treatment.adjusted is None:
+        return None
+    return pair_difference(_cuped(metric, control.adjusted, treatment.adjusted)[1])
+
+
+def _margin(
+    metric: MetricPlan, margin: MarginPlan, control: Evidence, treatment: Evidence, *, alpha: float
+) -> MarginTest:
+    direction = Direction.LOWER_IS_BETTER if metric.direction == "decrease" else Direction.HIGHER_IS_BETTER
+    test = relative_non_inferiority if margin.is_relative else non_inferiority
+    arms = [_arm_mean(metric.kind, arm) for arm in (control, treatment)]
+    tested = test(*arms, margin=margin.value, direction=direction, level=1 - alpha)
+    p_value = number(tested.p_value)
+    return MarginTest(
+        kind="relative" if margin.is_relative else "absolute",
+        margin=margin.value,
+        p_value=p_value,
+        is_within=None if p_value is None else p_value < alpha,
+        undefined=undefined(tested.reason),
+    )

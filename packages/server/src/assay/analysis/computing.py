@@ -1,0 +1,200 @@
+"""From events to everything a document is made from: each table of events is read once."""
+
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+
+from ibis import to_sql
+from ibis.expr.types import Table
+
+from assay.analysis import aggregate, assignment, daily, units
+from assay.analysis.activity import activity
+from assay.analysis.assignment import ARM, dimension_column
+from assay.analysis.collected import ByMetric, Collected, Cut, Excluded, Looks, QuantileFound, Segment
+from assay.analysis.plan import Plan
+from assay.analysis.properties import dialect_of
+from assay.analysis.quantiles import quantiles_of
+from assay.analysis.reading import keep, records
+
+Tables = Mapping[str | None, Table]
+"""Tables of events by the key of their source; None is the built-in one, which has the exposures."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """The unit table, ready to be summed, and how its measures were cut off."""
+
+    table: Table
+    limits: Mapping[str, units.Limits]
+    days: Table | None = None
+
+
+def collect(tables: Tables, plan: Plan) -> Collected:
+    """Everything a plan asks for; a metric that the engine refuses is left out with what it said.
+
+    Args:
+        tables: Columns `kind`, `name`, `unit`, `at`, `variant`, `value` and `properties` (JSON text).
+        plan: What to compute.
+    """
+    dialect = dialect_of(tables[None])
+    with ExitStack() as kept:
+        first = keep(assignment.first_exposures(tables[None], plan, dialect=dialect), kept)
+        counts, excluded = assignment.counted(first, plan)
+        members = assignment.with_labels(assignment.assigned(first, plan), plan.segments)
+        members = keep(members, kept) if plan.segments else members
+        base = Collected(Cut(counts), excluded)
+        try:
+            return _measured(tables, members, plan, base, dialect=dialect)
+        except Exception:
+            if not plan.metrics:
+                raise
+        return _one_by_one(tables, members, plan, base, dialect=dialect)
+
+
+def collect_rows(
+    table: Table, plan: Plan, excluded: Excluded, *, limits: Mapping[str, units.Limits] | None = None
+) -> Collected:
+    """The same from a table that has one row per unit already."""
+    table = assignment.with_labels(table, plan.segments)
+    limits = units.limits_of(table, plan.measures) if limits is None else limits
+    return _summed(Sample(table, limits), plan, Collected(Cut({}), excluded), complete=())
+
+
+def statement(tables: Tables, plan: Plan, limits: Mapping[str, units.Limits], *, dialect: str) -> Table:
+    """All sums of a plan as one expression over the tables, for people to read and engines to compile."""
+    first = assignment.first_exposures(tables[None], plan, dialect=dialect)
+    members = assignment.assigned(first, plan)
+    table = units.of_events(tables, members, plan.numbers, dialect=dialect)
+    table = units.with_measures(table, plan.measures, limits)
+    blocks = aggregate.blocks_of(plan.metrics)
+    none = dict.fromkeys((column for block in blocks for column in block.columns), 0.0)
+    return aggregate.sums(table, blocks, by=(ARM,), complete=_complete(plan), shifts=none)
+
+
+def _measured(tables: Tables, members: Table, plan: Plan, base: Collected, *, dialect: str) -> Collected:
+    with ExitStack() as kept:
+        sample = _sample(tables, members, plan, kept, dialect=dialect)
+        found = _summed(sample, plan, base, complete=_complete(plan))
+    sql = {
+        metric.key: to_sql(
+            statement(tables, plan.only(metric), sample.limits, dialect=dialect), dialect=dialect
+        )
+        for metric in plan.metrics
+    }
+    return replace(found, sql=sql)
+
+
+def _one_by_one(tables: Tables, members: Table, plan: Plan, base: Collected, *, dialect: str) -> Collected:
+    # Who fails must not take the others along; they are measured again alone, which only a failure costs.
+    together = base
+    for metric in plan.metrics:
+        try:
+            found = _measured(tables, members, plan.only(metric), base, dialect=dialect)
+        except Exception as error:  # noqa: BLE001 — engines share no class of errors
+            together = replace(together, failures={**together.failures, metric.key: _sentence(error)})
+        else:
+            together = _joined(together, found)
+    return together
+
+
+def _joined(first: Collected, second: Collected) -> Collected:
+    known = {(segment.dimension, segment.label): segment.cut for segment in first.segments}
+    return replace(
+        first,
+        whole=_joined_cuts(first.whole, second.whole),
+        segments=[
+            replace(
+                segment,
+                cut=_joined_cuts(known.get((segment.dimension, segment.label), segment.cut), segment.cut),
+            )
+            for segment in second.segments
+        ],
+        looks={**first.looks, **second.looks},
+        sql={**first.sql, **second.sql},
+    )
+
+
+def _joined_cuts(first: Cut, second: Cut) -> Cut:
+    return Cut(
+        second.units,
+        {**first.moments, **second.moments},
+        {**first.quantiles, **second.quantiles},
+    )
+
+
+def _sample(tables: Tables, members: Table, plan: Plan, kept: ExitStack, *, dialect: str) -> Sample:
+    days = keep(_days(tables, members, plan, dialect=dialect), kept) if plan.has_looks else None
+    if days is None:
+        table = keep(units.of_events(tables, members, plan.numbers, dialect=dialect), kept)
+    else:
+        table = keep(units.of_days(days, members, plan.numbers), kept)
+    return Sample(table, units.limits_of(table, plan.measures), days)
+
+
+def _days(tables: Tables, members: Table, plan: Plan, *, dialect: str) -> Table:
+    active = [
+        activity(units.events_of(tables, source), members, wanted, by_day=True, dialect=dialect)
+        for source, wanted in units.by_source(plan.numbers).items()
+    ]
+    return daily.unit_days(members, active, plan.numbers)
+
+
+def _complete(plan: Plan) -> frozenset[str]:
+    return frozenset(measure.column for measure in plan.measures if measure.counted_by is None)
+
+
+def _summed(sample: Sample, plan: Plan, base: Collected, *, complete: Collection[str]) -> Collected:
+    table = units.with_measures(sample.table, plan.measures, sample.limits)
+    blocks = aggregate.blocks_of(plan.metrics)
+    shifts = aggregate.pilot_shifts(table, blocks)
+
+    def cut(by: Sequence[str]) -> Mapping[tuple[str, ...], Cut]:
+        groups = aggregate.collect(table, blocks, by=(*by, ARM), complete=complete, shifts=shifts)
+        return _cuts(groups, quantiles_of(table, plan.metrics, (*by, ARM), [group.by for group in groups]))
+
+    whole = cut(()).get((), Cut({}))
+    segments = [
+        Segment(each.key, label, found)
+        for each in plan.segments
+        for (label,), found in sorted(cut((dimension_column(each.key),)).items(), key=_by_size)
+    ]
+    return replace(
+        base,
+        whole=replace(whole, units={**base.whole.units, **whole.units}),
+        segments=segments,
+        looks={} if sample.days is None else _looks(sample.days, plan, blocks, sample.limits, shifts),
+    )
+
+
+def _looks(
+    days: Table,
+    plan: Plan,
+    blocks: Sequence[aggregate.Block],
+    limits: Mapping[str, units.Limits],
+    shifts: Mapping[str, float],
+) -> Mapping[str, Looks]:
+    sums = daily.daily_sums(days, blocks, plan.measures, limits=limits, shifts=shifts)
+    found = daily.looks_of(records(sums), blocks, shifts)
+    return {metric.key: found for metric in plan.metrics}
+
+
+def _by_size(item: tuple[tuple[str, ...], Cut]) -> tuple[int, str]:
+    (label,), cut = item
+    return -sum(cut.units.values()), label
+
+
+def _cuts(
+    groups: Sequence[aggregate.Group], quantiles: Mapping[tuple[str, ...], ByMetric[QuantileFound]]
+) -> dict[tuple[str, ...], Cut]:
+    cuts: dict[tuple[str, ...], Cut] = {}
+    for group in groups:
+        label, arm = tuple(group.by[:-1]), group.by[-1]
+        known = cuts.get(label) or Cut({}, {}, quantiles.get(label, {}))
+        moments = {key: {**known.moments.get(key, {}), arm: found} for key, found in group.moments.items()}
+        cuts[label] = replace(known, units={**known.units, arm: group.units}, moments=moments)
+    return cuts
+
+
+def _sentence(error: Exception) -> str:
+    first = str(error).strip().partition("\n")[0]
+    return first or type(error).__name__
