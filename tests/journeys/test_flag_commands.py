@@ -73,6 +73,57 @@ def test_a_flag_from_a_file_stays_a_draft_until_it_is_published(
     assert after.stdout == 'checkout: "b" (variant new, TARGETING_MATCH, rule beta)\n'
 
 
+def test_a_segment_is_drafted_published_reverted_and_deleted(running: RunningAssay, tmp_path: Path) -> None:
+    file = tmp_path / "staff.json"
+    file.write_text(json.dumps({"id": "staff", "include": ["u1"], "description": "Us"}), encoding="utf-8")
+    early = flag(running, "segment", "set", "staff", "--file", file, "--draft")
+    made = flag(running, "segment", "set", "staff", "--file", file)
+    file.write_text(json.dumps({"include": ["u2"]}), encoding="utf-8")
+
+    flag(running, "segment", "set", "staff", "--file", file, "--draft")
+    difference = flag(running, "segment", "diff", "staff")
+    published = flag(running, "segment", "publish", "staff", "--note", "go")
+    served = json.loads(flag(running, "segment", "get", "staff", "--format", "json").stdout)["published"]
+    reverted = flag(running, "segment", "revert", "staff")
+    listed = json.loads(flag(running, "segment", "list", "--format", "json").stdout)
+    deleted = flag(running, "segment", "delete", "staff")
+    gone = flag(running, "segment", "get", "staff")
+
+    assert early.stderr.startswith("Error: 'production' has no segment 'staff' to draft a change of")
+    assert (made.stdout, made.stderr) == ('+ include  ["u1"]\n', "staff is published in production\n")
+    assert difference.stdout == published.stdout == '~ include  ["u1"] → ["u2"]\n'
+    assert (served["document"]["include"], served["note"]) == (["u2"], "go")
+    assert reverted.stderr == "staff is again as in revision 1; that is revision 3 now\n"
+    assert [(each["key"], each["description"], each["include"]) for each in listed] == [
+        ("staff", "Us", ["u1"])
+    ]
+    assert deleted.stderr == "staff is deleted from production\n"
+    assert gone.stderr == "Error: 'production' has no segment 'staff'\n"
+
+
+def test_layers_and_holdouts_have_the_same_words(running: RunningAssay, tmp_path: Path) -> None:
+    layer, holdout = tmp_path / "layer.json", tmp_path / "holdout.json"
+    slices = [{"experiment": "buttons", "low": 0, "high": 5000}]
+    layer.write_text(json.dumps({"slices": slices}), encoding="utf-8")
+    holdout.write_text(json.dumps({"range": {"low": 0, "high": 500}, "experiments": []}), encoding="utf-8")
+
+    made = [
+        flag(running, "layer", "set", "shop", "--file", layer, "--format", "json"),
+        flag(running, "holdout", "set", "quarter", "--file", holdout, "--format", "json"),
+    ]
+    again = flag(running, "layer", "set", "shop", "--file", layer)
+    table = flag(running, "holdout", "list")
+    deleted = [flag(running, "layer", "delete", "shop"), flag(running, "holdout", "delete", "quarter")]
+
+    assert [json.loads(each.stdout)["published"]["document"]["bucketing"] for each in made] == [
+        {"salt": "shop"},
+        {"salt": "quarter"},
+    ]
+    assert again.stdout == "Nothing changes.\n"
+    assert "quarter" in table.stdout
+    assert [each.returncode for each in deleted] == [0, 0]
+
+
 def test_a_flag_goes_off_and_back_in_one_word(running: RunningAssay) -> None:
     flag(running, "set", "switch", "--on")
 

@@ -159,3 +159,24 @@ def test_verify_stats_needs_the_column_of_ones_own_metric(file: Path) -> None:
 
     assert done.returncode == 1
     assert done.stderr.startswith("Error: --data needs --metric COLUMN")
+
+
+def test_who_interrupts_it_while_it_is_loading_sees_no_traceback(tmp_path: Path) -> None:
+    interrupted = """
+import sys
+from importlib.abc import MetaPathFinder
+
+class Interrupting(MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == "typer":
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Interrupting())
+from assay.__main__ import run
+run()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", interrupted], capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")

@@ -55,6 +55,36 @@ def test_an_unreadable_file_says_why(tmp_path: Path, name: str, content: bytes, 
         open_file(local_engine(), file)
 
 
+@pytest.mark.parametrize(
+    ("header", "sentence"),
+    [
+        (b"unit,value,value", "'a.csv' has the column 'value' twice; give every column a name of its own"),
+        (b'unit,"value",value', "the column 'value' twice"),
+        (b"unit;Value;value", "the column both 'Value' and 'value'"),
+    ],
+)
+def test_a_column_that_is_there_twice_is_refused(tmp_path: Path, header: bytes, sentence: str) -> None:
+    separator = b";" if b";" in header else b","
+    file = write(tmp_path / "a.csv", header + b"\n" + separator.join([b"1", b"2", b"3"]) + b"\n")
+
+    with pytest.raises(UnreadableTable, match=sentence):
+        open_file(local_engine(), file)
+
+
+def test_a_parquet_file_with_a_column_twice_is_refused(tmp_path: Path) -> None:
+    columns = [pa.array([1]), pa.array([2]), pa.array([3])]
+    pq.write_table(pa.table(columns, names=["unit", "value", "value"]), tmp_path / "a.parquet")
+
+    with pytest.raises(UnreadableTable, match="the column 'value' twice"):
+        open_file(local_engine(), tmp_path / "a.parquet")
+
+
+def test_columns_that_only_look_renamed_are_read(tmp_path: Path) -> None:
+    file = write(tmp_path / "a.csv", b"unit,value,value_1,value_2\n1,2,3,4\n")
+
+    assert open_file(local_engine(), file).columns == ("unit", "value", "value_1", "value_2")
+
+
 def test_a_missing_file_is_named() -> None:
     with pytest.raises(UnreadableTable, match=r"no file '/nowhere/a\.csv'"):
         open_file(local_engine(), Path("/nowhere/a.csv"))

@@ -58,9 +58,9 @@ class Client:
         """Changes parts of a resource that is still what the caller has read."""
         return await self._send("PATCH", path, body, if_match=if_match)
 
-    async def delete(self, path: str) -> Any:  # noqa: ANN401 — JSON
-        """Deletes a resource."""
-        return await self._request("DELETE", path)
+    async def delete(self, path: str, *, if_match: str | None = None) -> Any:  # noqa: ANN401 — JSON
+        """Removes a resource, where it has versions the one that the caller has read."""
+        return await self._send("DELETE", path, None, if_match=if_match)
 
     async def send(
         self,

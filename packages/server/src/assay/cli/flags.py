@@ -5,21 +5,23 @@ from typing import Annotated
 
 import typer
 
+from assay.cli import parts
 from assay.cli.console import Format
 from assay.cli.options import (
     DEFAULT_ENVIRONMENT,
     DEFAULT_PROJECT,
     DEFAULT_URL,
     Environment,
+    Note,
     Output,
     Project,
     Url,
 )
 
 app = typer.Typer(help="Flags of a project.", no_args_is_help=True)
+parts.add_to(app)
 
 FlagKey = Annotated[str, typer.Argument(help="Key of the flag.", show_default=False)]
-Note = Annotated[str, typer.Option(help="Why; stands in the history.")]
 Unit = Annotated[str | None, typer.Option("--unit", "-u", help="Targeting key: who asks.")]
 Attributes = Annotated[
     list[str], typer.Option("--attribute", "-a", help="NAME=VALUE, may be given again; VALUE may be JSON.")

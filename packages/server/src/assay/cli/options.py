@@ -9,6 +9,7 @@ from assay.cli.console import Format
 Url = Annotated[str, typer.Option(envvar="ASSAY_URL", help="Address of the running Assay.")]
 Project = Annotated[str, typer.Option(envvar="ASSAY_PROJECT", help="Key of the project.")]
 Environment = Annotated[str, typer.Option(envvar="ASSAY_ENVIRONMENT", help="Key of the environment.")]
+Note = Annotated[str, typer.Option(help="Why; stands in the history.")]
 Output = Annotated[Format, typer.Option("--format", help="A table for people, JSON for programs.")]
 
 DEFAULT_URL = "http://127.0.0.1:8000"

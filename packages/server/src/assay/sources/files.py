@@ -9,6 +9,7 @@ import duckdb
 import ibis
 from ibis.backends.duckdb import Backend
 from ibis.expr.types import Table
+from pyarrow import parquet
 
 from assay.sources.errors import UnknownColumn, UnreadableTable, UnusableColumn
 from assay.sources.places import CSV_SUFFIXES, PARQUET_SUFFIXES
@@ -28,7 +29,7 @@ def open_file(engine: Backend, path: Path, *, as_text: Collection[str] = ()) -> 
     Args:
         as_text: Columns of a CSV file whose values are names: `1.10` is not `1.1`, and `FALSE` stays `FALSE`.
     Raises:
-        UnreadableTable: It is missing, empty, of another format, damaged, or not UTF-8.
+        UnreadableTable: It is missing, empty, of another format, damaged, not UTF-8, or names a column twice.
     """
     suffix = path.suffix.lower()
     if suffix not in CSV_SUFFIXES | PARQUET_SUFFIXES:
@@ -123,7 +124,10 @@ def read_csv(
 
 
 def _read_parquet(engine: Backend, path: Path) -> Table:
-    return engine.read_parquet(_literal(path))
+    table = engine.read_parquet(_literal(path))
+    if _may_be_renamed(table.columns):
+        _require_distinct(path, parquet.read_schema(path).names)
+    return table
 
 
 def _read_csv(engine: Backend, path: Path, as_text: Collection[str]) -> Table:
@@ -134,6 +138,8 @@ def _read_csv(engine: Backend, path: Path, as_text: Collection[str]) -> Table:
         rows = _csv(engine, path, {})
     if len(rows.columns) == 1 and any(mark in rows.columns[0] for mark in DELIMITERS):
         raise UnreadableTable(_uneven(path))
+    if _may_be_renamed(rows.columns):
+        _require_distinct(path, _header(engine, path))
     # Text is parsed once; the analysis asks several questions.
     return engine.create_table("input", rows, temp=True)
 
@@ -141,6 +147,30 @@ def _read_csv(engine: Backend, path: Path, as_text: Collection[str]) -> Table:
 def _csv(engine: Backend, path: Path, types: Mapping[str, str]) -> Table:
     # Every row decides the types: a sample would let a late text pass for a number and fail in the middle.
     return read_csv(engine, [_literal(path)], sample_size=-1, types=types)
+
+
+def _header(engine: Backend, path: Path) -> list[str]:
+    """The names in a CSV file's first line, as they stand there."""
+    rows = engine.read_csv(_literal(path), header=False, all_varchar=True, encoding="utf-8", quote='"')
+    return [name for first in rows.limit(1).to_pyarrow().to_pylist() for name in first.values() if name]
+
+
+def _may_be_renamed(columns: Iterable[str]) -> bool:
+    """Whether DuckDB may have made `a` and `a_1` of two columns of one name."""
+    names = {column.casefold() for column in columns}
+    return any(re.sub(r"_\d+$", "", name) in names - {name} for name in names)
+
+
+def _require_distinct(path: Path, names: Iterable[str]) -> None:
+    first: dict[str, str] = {}
+    for name in names:
+        # DuckDB does not tell upper from lower case in names.
+        earlier = first.setdefault(name.casefold(), name)
+        if earlier is not name:
+            twice = f"{name!r} twice" if earlier == name else f"both {earlier!r} and {name!r}"
+            raise UnreadableTable(
+                f"{path.name!r} has the column {twice}; give every column a name of its own", value=name
+            )
 
 
 def _literal(path: Path) -> str:

@@ -43,9 +43,18 @@ class Place:
         """Where the project's flags are."""
         return f"/api/v1/projects/{self.project}/flags"
 
+    @property
+    def noun(self) -> str:
+        """What is kept there."""
+        return "flag"
+
     def of(self, key: str) -> str:
         """Where a flag is in this environment."""
         return f"{self.flags}/{key}/environments/{self.environment}"
+
+    def state(self, key: str) -> str:
+        """Where what is served is read beside its draft."""
+        return self.of(key)
 
     def run(self, work: Callable[[Client], Awaitable[T]]) -> T:
         """What the work gives over a connection."""
@@ -69,7 +78,7 @@ class Wanted:
 
 def show(place: Place, key: str, *, output: Format) -> None:
     """Prints what an environment serves of a flag, and what publishing would change."""
-    state = place.run(lambda client: client.get(place.of(key)))
+    state = place.run(lambda client: client.get(place.state(key)))
     if output is Format.JSON:
         print_json(json.dumps(state, indent=2))
         return
@@ -79,16 +88,16 @@ def show(place: Place, key: str, *, output: Format) -> None:
     else:
         out.print(f"{key} in {place.environment}, revision {published['number']} of {published['at']}")
         out.print_json(json.dumps(published["document"]))
-    _print_changes(state["changes"], none="The draft is what is served.")
+    print_changes(state["changes"], none="The draft is what is served.")
 
 
 def difference(place: Place, key: str, *, output: Format) -> None:
     """Prints what publishing would change."""
-    state = place.run(lambda client: client.get(place.of(key)))
+    state = place.run(lambda client: client.get(place.state(key)))
     if output is Format.JSON:
         print_json(json.dumps(state["changes"], indent=2))
     else:
-        _print_changes(state["changes"], none="Publishing would change nothing.")
+        print_changes(state["changes"], none="Publishing would change nothing.")
 
 
 def change(place: Place, key: str, wanted: Wanted, *, draft: bool, note: str, output: Format) -> None:
@@ -104,21 +113,21 @@ def change(place: Place, key: str, wanted: Wanted, *, draft: bool, note: str, ou
         drafted = await client.put(f"{place.of(key)}/draft", configuration, if_match=state["etag"])
         if draft or not drafted["changes"]:
             return drafted["changes"], drafted
-        return drafted["changes"], await _publish(client, place, key, drafted["etag"], note)
+        return drafted["changes"], await serve_draft(client, place, key, drafted["etag"], note)
 
     changes, state = place.run(work)
-    _print_done(key, changes, state, output=output, done="drafted" if draft else "published")
+    print_done(key, changes, state, output=output, done="drafted" if draft else "published")
 
 
 def publish(place: Place, key: str, *, note: str, output: Format) -> None:
     """Serves the draft."""
 
     async def work(client: Client) -> tuple[Any, Any]:
-        state = await client.get(place.of(key))
-        return state["changes"], await _publish(client, place, key, state["etag"], note)
+        state = await client.get(place.state(key))
+        return state["changes"], await serve_draft(client, place, key, state["etag"], note)
 
     changes, state = place.run(work)
-    _print_done(key, changes, state, output=output, done="published")
+    print_done(key, changes, state, output=output, done="published")
 
 
 def switch(place: Place, key: str, *, enabled: bool, note: str, output: Format) -> None:
@@ -135,8 +144,8 @@ def revert(place: Place, key: str, *, number: int | None, note: str, output: For
     """Serves an earlier revision again, the one before the last when none is named."""
 
     async def work(client: Client) -> tuple[Any, Any]:
-        state = await client.get(place.of(key))
-        wanted = _previous(key, state) if number is None else number
+        state = await client.get(place.state(key))
+        wanted = _previous(place, key, state) if number is None else number
         served = await client.post(f"{place.of(key)}/revert", {"revision": wanted, "note": note})
         return wanted, served
 
@@ -244,6 +253,31 @@ def change_line(change: Mapping[str, Any]) -> str:
             return f"{sign}[/] {path}  {before} → {after}"
 
 
+async def serve_draft(client: Client, place: Place, key: str, etag: str, note: str) -> Any:  # noqa: ANN401 — JSON
+    """Publishes the draft that the caller has read."""
+    return await client.post(f"{place.of(key)}/publish", {"note": note}, if_match=etag)
+
+
+def print_changes(changes: Sequence[Mapping[str, Any]], *, none: str) -> None:
+    """Prints differences line by line, or that there are none."""
+    for change in changes:
+        out.print(change_line(change), highlight=False, soft_wrap=True)
+    if not changes:
+        out.print(none)
+
+
+def print_done(
+    key: str, changes: Sequence[Mapping[str, Any]], state: Mapping[str, Any], *, output: Format, done: str
+) -> None:
+    """Prints what has become of a change."""
+    if output is Format.JSON:
+        print_json(json.dumps(state, indent=2))
+        return
+    print_changes(changes, none="Nothing changes.")
+    if changes:
+        err.print(f"[bold]{key}[/] is {done} in {state['environment']}")
+
+
 def _configured(
     draft: Mapping[str, Any], flag: Mapping[str, Any], document: Mapping[str, Any], wanted: Wanted
 ) -> dict[str, Any]:
@@ -292,14 +326,12 @@ async def _defined(client: Client, place: Place, key: str, document: Mapping[str
     return await client.patch(f"{place.flags}/{key}", wanted, if_match=flag["etag"])
 
 
-async def _publish(client: Client, place: Place, key: str, etag: str, note: str) -> Any:  # noqa: ANN401 — JSON
-    return await client.post(f"{place.of(key)}/publish", {"note": note}, if_match=etag)
-
-
-def _previous(key: str, state: Mapping[str, Any]) -> int:
+def _previous(place: Place, key: str, state: Mapping[str, Any]) -> int:
     published = state["published"]
     if published is None or published["number"] == 1:
-        raise InvalidFlagOption(f"flag {key!r} has no revision before the one that is served", value=key)
+        raise InvalidFlagOption(
+            f"{place.noun} {key!r} has no revision before the one that is served", value=key
+        )
     return published["number"] - 1
 
 
@@ -322,24 +354,6 @@ def _steps(steps: Sequence[Mapping[str, Any]], indent: str = "  ") -> Iterator[s
         sign = {True: "[green]✓[/]", False: "[red]✗[/]", None: "[yellow]?[/]"}[step["holds"]]
         yield f"{indent}{sign} {escape(step['text'])}"
         yield from _steps(step["parts"], indent + "  ")
-
-
-def _print_changes(changes: Sequence[Mapping[str, Any]], *, none: str) -> None:
-    for change in changes:
-        out.print(change_line(change), highlight=False, soft_wrap=True)
-    if not changes:
-        out.print(none)
-
-
-def _print_done(
-    key: str, changes: Sequence[Mapping[str, Any]], state: Mapping[str, Any], *, output: Format, done: str
-) -> None:
-    if output is Format.JSON:
-        print_json(json.dumps(state, indent=2))
-        return
-    _print_changes(changes, none="Nothing changes.")
-    if changes:
-        err.print(f"[bold]{key}[/] is {done} in {state['environment']}")
 
 
 def _json_context(text: str) -> dict[str, Any]:
