@@ -1,6 +1,6 @@
 """How a batch of events can be refused as a whole."""
 
-from assay.shared.errors import AssayError, Invalid
+from assay.shared.errors import AssayError, Denied, Invalid
 
 
 class UnreadableBatch(Invalid):
@@ -43,3 +43,9 @@ class UnknownKey(AssayError):
     """The presented key opens nothing."""
 
     code = "unknown_key"
+
+
+class ServerKeyNeeded(Denied):
+    """A key that lives in browsers may send events, not read them."""
+
+    code = "server_key_needed"

@@ -40,6 +40,22 @@ async def listing(
     return pagination.split(rows.all(), limit=limit)
 
 
+async def replayable(tx: WriteSession, environment_id: uuid.UUID) -> Sequence[RejectedEvent]:
+    """What was refused and is kept whole, the oldest first, until the end of the transaction ours alone."""
+    statement = select(RejectedEvent).where(
+        RejectedEvent.environment_id == environment_id, RejectedEvent.cut.is_(False)
+    )
+    return (await tx.scalars(statement.order_by(RejectedEvent.id).with_for_update())).all()
+
+
+async def forget(tx: WriteSession, identifiers: Sequence[uuid.UUID]) -> None:
+    """Removes what is no longer refused."""
+    await tx.execute(
+        delete(RejectedEvent).where(RejectedEvent.id.in_(identifiers)),
+        execution_options={"synchronize_session": False},
+    )
+
+
 async def _forget_oldest(tx: WriteSession, environment_id: uuid.UUID) -> None:
     ours = RejectedEvent.environment_id == environment_id
     oldest_kept = (

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from assay.core.config import Settings
 from assay.core.database import ReadSession, WriteSession
-from assay.events import answering, appending, ingest, rejected, repository, tally
-from assay.events.ingest import Arrival
+from assay.events import answering, appending, ingest, rejected, repository, tally, wire
+from assay.events.ingest import Arrival, Counts, Row, Sorted
+from assay.events.models import RejectedEvent
 from assay.events.schemas import BatchOut
 from assay.events.wire import AnyEvent, Malformed
 
@@ -51,6 +52,30 @@ async def store_together(tx: WriteSession, arrivals: Sequence[Arrival], *, now: 
     # Last, because the rows are locked until the commit.
     await tally.add(tx, ingest.sums(arrivals, known))
     return known
+
+
+async def refused(
+    tx: ReadSession, environment_id: uuid.UUID, *, cursor: str | None, limit: int
+) -> tuple[Sequence[RejectedEvent], str | None]:
+    """A page of the environment's rejected events, the newest first, and the cursor of the next."""
+    return await rejected.listing(tx, environment_id, cursor=cursor, limit=limit)
+
+
+async def replay(
+    tx: WriteSession, environment_id: uuid.UUID, *, now: datetime, max_ahead: timedelta
+) -> Counts:
+    """Judges again what was refused; what passes now is stored and no longer refused."""
+    kept = await rejected.replayable(tx, environment_id)
+    batch = [wire.read_one(each.body.encode()) for each in kept]
+    items = ingest.sort(batch, now=now, max_ahead=max_ahead).items
+    passed = [each.id for each, item in zip(kept, items, strict=True) if isinstance(item, Row)]
+    if not passed:
+        return Counts(0, 0, len(kept))
+    batch_passed = Sorted([item for item in items if isinstance(item, Row)])
+    (known,) = await store_together(tx, [Arrival(environment_id, batch_passed)], now=now)
+    await rejected.forget(tx, passed)
+    counted = ingest.counts(batch_passed, known=known)
+    return Counts(counted.accepted, counted.repeated, len(kept) - len(passed))
 
 
 def _stored_of(arrival: Arrival, stored: Set[appending.Place]) -> set[str]:

@@ -1,0 +1,143 @@
+"""OTLP in its JSON encoding; fields that are not known here are passed over, as the protocol asks."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+import msgspec
+
+from assay.events.errors import UnreadableBatch
+from assay.events.otlp import Occurrence, Value
+from assay.events.wire import UNREADABLE
+
+Request = TypeVar("Request")
+Integer = str | int
+
+
+class _Value(msgspec.Struct, rename="camel"):
+    string_value: str | None = None
+    bool_value: bool | None = None
+    int_value: Integer | None = None
+    double_value: float | str | None = None
+
+    @property
+    def plain(self) -> Value:
+        given = (self.string_value, self.bool_value, self.double_value)
+        return next((each for each in given if each is not None), _integer(self.int_value))
+
+
+class _Attribute(msgspec.Struct):
+    key: str
+    value: _Value | None = None
+
+
+class _Resource(msgspec.Struct):
+    attributes: list[_Attribute] = []
+
+
+class _LogRecord(msgspec.Struct, rename="camel"):
+    time_unix_nano: Integer = 0
+    observed_time_unix_nano: Integer = 0
+    event_name: str = ""
+    trace_id: str = ""
+    span_id: str = ""
+    attributes: list[_Attribute] = []
+
+
+class _ScopeLogs(msgspec.Struct, rename="camel"):
+    log_records: list[_LogRecord] = []
+
+
+class _ResourceLogs(msgspec.Struct, rename="camel"):
+    resource: _Resource | None = None
+    scope_logs: list[_ScopeLogs] = []
+
+
+class _Logs(msgspec.Struct, rename="camel"):
+    resource_logs: list[_ResourceLogs] = []
+
+
+class _SpanEvent(msgspec.Struct, rename="camel"):
+    name: str = ""
+    time_unix_nano: Integer = 0
+    attributes: list[_Attribute] = []
+
+
+class _Span(msgspec.Struct, rename="camel"):
+    trace_id: str = ""
+    span_id: str = ""
+    events: list[_SpanEvent] = []
+
+
+class _ScopeSpans(msgspec.Struct):
+    spans: list[_Span] = []
+
+
+class _ResourceSpans(msgspec.Struct, rename="camel"):
+    resource: _Resource | None = None
+    scope_spans: list[_ScopeSpans] = []
+
+
+class _Traces(msgspec.Struct, rename="camel"):
+    resource_spans: list[_ResourceSpans] = []
+
+
+def read_logs(body: bytes) -> list[Occurrence]:
+    """The log records of an export request.
+
+    Raises:
+        UnreadableBatch: It is none.
+    """
+    return _read(body, _Logs, _log_records)
+
+
+def read_traces(body: bytes) -> list[Occurrence]:
+    """The events of the spans of an export request.
+
+    Raises:
+        UnreadableBatch: It is none.
+    """
+    return _read(body, _Traces, _span_events)
+
+
+def _read(
+    body: bytes, kind: type[Request], occurrences: Callable[[Request], Iterator[Occurrence]]
+) -> list[Occurrence]:
+    try:
+        return list(occurrences(msgspec.json.decode(body, type=kind)))
+    except (*UNREADABLE, ValueError) as error:
+        raise UnreadableBatch(f"the body is not OTLP in JSON: {error}") from error
+
+
+def _log_records(request: _Logs) -> Iterator[Occurrence]:
+    for resource in request.resource_logs:
+        common = _attributes(resource.resource.attributes if resource.resource else ())
+        for record in (record for scope in resource.scope_logs for record in scope.log_records):
+            yield Occurrence(
+                record.event_name,
+                _integer(record.time_unix_nano) or _integer(record.observed_time_unix_nano) or 0,
+                record.trace_id.lower(),
+                record.span_id.lower(),
+                common | _attributes(record.attributes),
+            )
+
+
+def _span_events(request: _Traces) -> Iterator[Occurrence]:
+    for resource in request.resource_spans:
+        common = _attributes(resource.resource.attributes if resource.resource else ())
+        for span in (span for scope in resource.scope_spans for span in scope.spans):
+            for event in span.events:
+                yield Occurrence(
+                    event.name,
+                    _integer(event.time_unix_nano) or 0,
+                    span.trace_id.lower(),
+                    span.span_id.lower(),
+                    common | _attributes(event.attributes),
+                )
+
+
+def _attributes(attributes: Sequence[_Attribute]) -> dict[str, Value]:
+    return {each.key: each.value.plain for each in attributes if each.value is not None}
+
+
+def _integer(value: Integer | None) -> int | None:
+    return None if value is None else int(value)
