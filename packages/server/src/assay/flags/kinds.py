@@ -74,6 +74,16 @@ class Kind:
         return {(self.name, str(document["id"])): documents.to_text(document)}
 
 
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a part is, as people name it."""
+
+    kind: Kind
+    project: str
+    environment: str
+    key: str
+
+
 SEGMENT = Kind(
     name="segment",
     create=SegmentCreate,

@@ -9,7 +9,7 @@ from assay.core.database import ReadSession, WriteSession
 from assay.flags import conditions, documents, part_repository, parts, publishing
 from assay.flags.documents import Document
 from assay.flags.errors import NothingToPublish, NotPublished, RevisionNotFound, UnknownRevision
-from assay.flags.kinds import Kind
+from assay.flags.kinds import Address
 from assay.flags.models import PartRevision
 from assay.flags.part_schemas import PartState
 from assay.flags.parts import Here
@@ -19,17 +19,14 @@ from assay.projects import service as projects
 from assay.shared import pagination
 
 
-async def state(tx: ReadSession, kind: Kind, project_key: str, environment_key: str, key: str) -> PartState:
+async def state(tx: ReadSession, at: Address) -> PartState:
     """What an environment serves of a part, its draft, and the difference."""
-    return await _out(tx, await parts.here(tx, kind, project_key, environment_key, key))
+    return await _out(tx, await parts.here(tx, at))
 
 
 async def set_draft(
     tx: WriteSession,
-    kind: Kind,
-    project_key: str,
-    environment_key: str,
-    key: str,
+    at: Address,
     new: Mapping[str, Any],
     *,
     whole: bool,
@@ -44,32 +41,26 @@ async def set_draft(
     Raises:
         MalformedFlag: The draft is not of the wire format.
     """
-    found = await _locked(tx, kind, project_key, environment_key, key, if_match=if_match)
+    found = await _locked(tx, at, if_match=if_match)
     document = found.document(new if whole else {**found.draft, **new})
     return await _draft(tx, found, documents.part_configuration(document), by=by)
 
 
 async def discard(
     tx: WriteSession,
-    kind: Kind,
-    project_key: str,
-    environment_key: str,
-    key: str,
+    at: Address,
     *,
     if_match: str | None,
     by: By,
 ) -> PartState:
     """The part without a draft beside what is served."""
-    found = await _locked(tx, kind, project_key, environment_key, key, if_match=if_match)
+    found = await _locked(tx, at, if_match=if_match)
     return await _draft(tx, found, None, by=by)
 
 
 async def copy(
     tx: WriteSession,
-    kind: Kind,
-    project_key: str,
-    environment_key: str,
-    key: str,
+    at: Address,
     *,
     source: str,
     if_match: str | None,
@@ -81,21 +72,18 @@ async def copy(
         UnknownEnvironment: The project has no such other environment.
         NotPublished: The other environment serves no such part.
     """
-    found = await _locked(tx, kind, project_key, environment_key, key, if_match=if_match)
-    await projects.require_environment(tx, project_key, source)
-    other = await publishing.place_of(tx, project_key, source)
-    row = await part_repository.part(tx, other.environment_id, kind.name, key)
+    found = await _locked(tx, at, if_match=if_match)
+    await projects.require_environment(tx, at.project, source)
+    other = await publishing.place_of(tx, at.project, source)
+    row = await part_repository.part(tx, other.environment_id, at.kind.name, at.key)
     if row is None:
-        raise NotPublished(f"{source!r} serves no {kind.name} {key!r}", value=key)
+        raise NotPublished(f"{source!r} serves no {at.kind.name} {at.key!r}", value=at.key)
     return await _draft(tx, found, documents.part_configuration(row.document), by=by)
 
 
 async def publish(
     tx: WriteSession,
-    kind: Kind,
-    project_key: str,
-    environment_key: str,
-    key: str,
+    at: Address,
     *,
     if_match: str | None,
     by: By,
@@ -106,19 +94,16 @@ async def publish(
         NothingToPublish: The environment serves just that already.
         Unpublishable: The environment's ruleset would fail the check; nothing has been changed.
     """
-    found = await parts.held(tx, kind, project_key, environment_key, key, if_match=if_match)
+    found = await parts.held(tx, at, if_match=if_match)
     document = found.document(found.draft)
-    _require_other(found, document, f"{environment_key!r} serves this of {kind.name} {key!r} already")
-    await part_repository.set_part_draft(tx, found.place.environment_id, kind.name, key, None, by=by)
+    _require_other(found, document, f"{at.environment!r} serves this of {at.kind.name} {at.key!r} already")
+    await part_repository.set_part_draft(tx, found.place.environment_id, at.kind.name, at.key, None, by=by)
     return await _serve(tx, found, document, action="published", by=by)
 
 
 async def revert(
     tx: WriteSession,
-    kind: Kind,
-    project_key: str,
-    environment_key: str,
-    key: str,
+    at: Address,
     *,
     number: int,
     by: By,
@@ -130,59 +115,51 @@ async def revert(
         NothingToPublish: It is what is served.
         Unpublishable: What was right then does not fit what the environment serves now.
     """
-    found = await parts.held(tx, kind, project_key, environment_key, key, if_match="*")
+    found = await parts.held(tx, at, if_match="*")
     try:
         earlier = await _revision(tx, found, number)
     except RevisionNotFound as error:
         raise UnknownRevision(error.message, value=number) from error
-    served = f"revision {number} of {kind.name} {key!r} is what {environment_key!r} serves already"
+    served = f"revision {number} of {at.kind.name} {at.key!r} is what {at.environment!r} serves already"
     _require_other(found, earlier.document, served)
     return await _serve(tx, found, earlier.document, action="reverted", by=by)
 
 
 async def revisions(
     tx: ReadSession,
-    kind: Kind,
-    project_key: str,
-    environment_key: str,
-    key: str,
+    at: Address,
     *,
     cursor: str | None,
     limit: int,
 ) -> tuple[list[Published], str | None]:
     """A page of what the environment has served of a part, newest first, and the cursor of the next."""
-    found = await parts.here(tx, kind, project_key, environment_key, key)
+    found = await parts.here(tx, at)
     rows = await part_repository.part_revisions(
-        tx, found.place.environment_id, kind.name, key, cursor=cursor, limit=limit
+        tx, found.place.environment_id, at.kind.name, at.key, cursor=cursor, limit=limit
     )
     rows, following = pagination.split(rows, limit=limit)
     return [Published.model_validate(row) for row in rows], following
 
 
-async def revision(
-    tx: ReadSession, kind: Kind, project_key: str, environment_key: str, key: str, number: int
-) -> Published:
+async def revision(tx: ReadSession, at: Address, number: int) -> Published:
     """What the environment served in one revision of a part.
 
     Raises:
         RevisionNotFound: There is no such revision.
     """
-    found = await parts.here(tx, kind, project_key, environment_key, key)
+    found = await parts.here(tx, at)
     return Published.model_validate(await _revision(tx, found, number))
 
 
 async def _locked(
     tx: WriteSession,
-    kind: Kind,
-    project_key: str,
-    environment_key: str,
-    key: str,
+    at: Address,
     *,
     if_match: str | None,
 ) -> Here:
     """The part for drafting: the environment is left alone, as it serves nothing differently yet."""
-    place = await publishing.place_of(tx, project_key, environment_key)
-    found = Here(place, kind, await parts.locked_row(tx, place, kind, key))
+    place = await publishing.place_of(tx, at.project, at.environment)
+    found = Here(place, at.kind, await parts.locked_row(tx, place, at.kind, at.key))
     conditions.require(if_match, found.tag)
     return found
 

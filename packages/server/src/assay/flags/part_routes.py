@@ -8,12 +8,12 @@ import inspect
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, TypeVar
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Depends, Query, Response
 
 from assay.core.dependencies import Now, Reads, RetryingRoute, Writes
 from assay.core.parameters import LIMIT, Cursor, Limit
 from assay.flags import part_drafts, parts
-from assay.flags.kinds import KINDS, Kind
+from assay.flags.kinds import KINDS, Address, Kind
 from assay.flags.part_schemas import PartConfiguration, PartCreate, PartOut, PartState, PartUpdate
 from assay.flags.routing import EnvironmentKey, IfMatch, Number, PartKey, ProjectKey, by
 from assay.flags.schemas import DraftCopy, Published, PublishRequest, RevertRequest
@@ -55,18 +55,13 @@ async def list_parts(
     return Page(items=items, next_cursor=following)
 
 
-async def get_part(
-    kind: Kind, project: ProjectKey, environment: EnvironmentKey, key: PartKey, tx: Reads, response: Response
-) -> PartOut:
+async def get_part(part: Address, tx: Reads, response: Response) -> PartOut:
     """Reads a part as it is served."""
-    return _tagged(await parts.get(tx, kind, project, environment, key), response)
+    return _tagged(await parts.get(tx, part), response)
 
 
 async def update_part(
-    kind: Kind,
-    project: ProjectKey,
-    environment: EnvironmentKey,
-    key: PartKey,
+    part: Address,
     change: PartUpdate,
     tx: Writes,
     now: Now,
@@ -75,35 +70,27 @@ async def update_part(
 ) -> PartOut:
     """Changes a part, effective at once; null takes a field away, and a draft stays."""
     given = change.model_dump(exclude_unset=True)
-    changed = await parts.update(tx, kind, project, environment, key, given, if_match=if_match, by=by(now))
+    changed = await parts.update(tx, part, given, if_match=if_match, by=by(now))
     return _tagged(changed, response)
 
 
 async def delete_part(
-    kind: Kind,
-    project: ProjectKey,
-    environment: EnvironmentKey,
-    key: PartKey,
+    part: Address,
     tx: Writes,
     now: Now,
     if_match: IfMatch = None,
 ) -> None:
     """Removes a part that nothing needs, with its history."""
-    await parts.delete(tx, kind, project, environment, key, if_match=if_match, by=by(now))
+    await parts.delete(tx, part, if_match=if_match, by=by(now))
 
 
-async def get_part_state(
-    kind: Kind, project: ProjectKey, environment: EnvironmentKey, key: PartKey, tx: Reads, response: Response
-) -> PartState:
+async def get_part_state(part: Address, tx: Reads, response: Response) -> PartState:
     """Reads what is served of a part, its draft, and what publishing would change."""
-    return _tagged(await part_drafts.state(tx, kind, project, environment, key), response)
+    return _tagged(await part_drafts.state(tx, part), response)
 
 
 async def put_part_draft(
-    kind: Kind,
-    project: ProjectKey,
-    environment: EnvironmentKey,
-    key: PartKey,
+    part: Address,
     draft: PartConfiguration,
     tx: Writes,
     now: Now,
@@ -112,16 +99,13 @@ async def put_part_draft(
 ) -> PartState:
     """Replaces the draft of a part; nothing is served differently yet."""
     state = await part_drafts.set_draft(
-        tx, kind, project, environment, key, draft.model_dump(), whole=True, if_match=if_match, by=by(now)
+        tx, part, draft.model_dump(), whole=True, if_match=if_match, by=by(now)
     )
     return _tagged(state, response)
 
 
 async def update_part_draft(
-    kind: Kind,
-    project: ProjectKey,
-    environment: EnvironmentKey,
-    key: PartKey,
+    part: Address,
     change: PartConfiguration,
     tx: Writes,
     now: Now,
@@ -130,32 +114,24 @@ async def update_part_draft(
 ) -> PartState:
     """Changes fields in the draft of a part; null takes a field away."""
     given = change.model_dump(exclude_unset=True)
-    state = await part_drafts.set_draft(
-        tx, kind, project, environment, key, given, whole=False, if_match=if_match, by=by(now)
-    )
+    state = await part_drafts.set_draft(tx, part, given, whole=False, if_match=if_match, by=by(now))
     return _tagged(state, response)
 
 
 async def discard_part_draft(
-    kind: Kind,
-    project: ProjectKey,
-    environment: EnvironmentKey,
-    key: PartKey,
+    part: Address,
     tx: Writes,
     now: Now,
     response: Response,
     if_match: IfMatch = None,
 ) -> PartState:
     """Drops the draft of a part; the next one begins from what is served."""
-    state = await part_drafts.discard(tx, kind, project, environment, key, if_match=if_match, by=by(now))
+    state = await part_drafts.discard(tx, part, if_match=if_match, by=by(now))
     return _tagged(state, response)
 
 
 async def copy_part_draft(
-    kind: Kind,
-    project: ProjectKey,
-    environment: EnvironmentKey,
-    key: PartKey,
+    part: Address,
     source: DraftCopy,
     tx: Writes,
     now: Now,
@@ -164,17 +140,12 @@ async def copy_part_draft(
 ) -> PartState:
     """Makes what another environment serves of a part the draft of this one."""
     other = source.environment
-    state = await part_drafts.copy(
-        tx, kind, project, environment, key, source=other, if_match=if_match, by=by(now)
-    )
+    state = await part_drafts.copy(tx, part, source=other, if_match=if_match, by=by(now))
     return _tagged(state, response)
 
 
 async def publish_part(
-    kind: Kind,
-    project: ProjectKey,
-    environment: EnvironmentKey,
-    key: PartKey,
+    part: Address,
     request: PublishRequest,
     tx: Writes,
     now: Now,
@@ -183,48 +154,36 @@ async def publish_part(
 ) -> PartState:
     """Serves the draft of a part, provided that the whole ruleset passes the check; else changes nothing."""
     made_by = by(now, request.note)
-    state = await part_drafts.publish(tx, kind, project, environment, key, if_match=if_match, by=made_by)
+    state = await part_drafts.publish(tx, part, if_match=if_match, by=made_by)
     return _tagged(state, response)
 
 
 async def revert_part(
-    kind: Kind,
-    project: ProjectKey,
-    environment: EnvironmentKey,
-    key: PartKey,
+    part: Address,
     request: RevertRequest,
     tx: Writes,
     now: Now,
     response: Response,
 ) -> PartState:
     """Serves an earlier revision of a part again, exactly; a draft stays."""
-    state = await part_drafts.revert(
-        tx, kind, project, environment, key, number=request.revision, by=by(now, request.note)
-    )
+    state = await part_drafts.revert(tx, part, number=request.revision, by=by(now, request.note))
     return _tagged(state, response)
 
 
 async def list_part_revisions(
-    kind: Kind,
-    project: ProjectKey,
-    environment: EnvironmentKey,
-    key: PartKey,
+    part: Address,
     tx: Reads,
     cursor: Cursor = None,
     limit: Limit = LIMIT,
 ) -> Page[Published]:
     """Lists what an environment has served of a part, newest first."""
-    items, following = await part_drafts.revisions(
-        tx, kind, project, environment, key, cursor=cursor, limit=limit
-    )
+    items, following = await part_drafts.revisions(tx, part, cursor=cursor, limit=limit)
     return Page(items=items, next_cursor=following)
 
 
-async def get_part_revision(
-    kind: Kind, project: ProjectKey, environment: EnvironmentKey, key: PartKey, number: Number, tx: Reads
-) -> Published:
+async def get_part_revision(part: Address, number: Number, tx: Reads) -> Published:
     """Reads one revision of a part."""
-    return await part_drafts.revision(tx, kind, project, environment, key, number)
+    return await part_drafts.revision(tx, part, number)
 
 
 ROUTES: tuple[tuple[str, str, int, Endpoint], ...] = (
@@ -266,9 +225,11 @@ def _of_kind(endpoint: Endpoint, kind: Kind) -> Endpoint:
     """The endpoint for one kind, with the kind's own models in its signature."""
 
     async def of_kind(**given: Any) -> Any:  # noqa: ANN401 — FastAPI calls it by the signature below
-        return await endpoint(kind, **given)
+        return await endpoint(**given)
 
     own: dict[Any, Any] = {
+        Kind: Annotated[Kind, Depends(lambda: kind)],
+        Address: Annotated[Address, Depends(_address_of(kind))],
         PartCreate: kind.create,
         PartUpdate: kind.update,
         PartConfiguration: kind.configuration,
@@ -277,12 +238,19 @@ def _of_kind(endpoint: Endpoint, kind: Kind) -> Endpoint:
         Page[PartOut]: Page[kind.out],
     }
     signature = inspect.signature(endpoint)
-    _, *parameters = signature.parameters.values()
+    parameters = signature.parameters.values()
     vars(of_kind)["__signature__"] = inspect.Signature(
         [each.replace(annotation=own.get(each.annotation, each.annotation)) for each in parameters],
         return_annotation=own.get(signature.return_annotation, signature.return_annotation),
     )
     return of_kind
+
+
+def _address_of(kind: Kind) -> Callable[[str, str, str], Address]:
+    def address(project: ProjectKey, environment: EnvironmentKey, key: PartKey) -> Address:
+        return Address(kind, project, environment, key)
+
+    return address
 
 
 def _tagged(found: Tagged, response: Response) -> Tagged:

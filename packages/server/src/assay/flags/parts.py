@@ -10,7 +10,7 @@ from assay.core.database import ReadSession, WriteSession
 from assay.flags import conditions, documents, part_repository, publishing, references, repository
 from assay.flags.documents import Document, Texts
 from assay.flags.errors import Unpublishable
-from assay.flags.kinds import HOLDOUT, Kind
+from assay.flags.kinds import HOLDOUT, Address, Kind
 from assay.flags.models import RulesetPart
 from assay.flags.part_schemas import PartCreate, PartOut
 from assay.flags.publishing import Place
@@ -65,13 +65,13 @@ async def create(
     return out(made)
 
 
-async def get(tx: ReadSession, kind: Kind, project_key: str, environment_key: str, key: str) -> PartOut:
+async def get(tx: ReadSession, at: Address) -> PartOut:
     """A part of an environment.
 
     Raises:
         SegmentNotFound, LayerNotFound, HoldoutNotFound: The environment has none of this key.
     """
-    return out(await here(tx, kind, project_key, environment_key, key))
+    return out(await here(tx, at))
 
 
 async def listing(
@@ -88,10 +88,7 @@ async def listing(
 
 async def update(
     tx: WriteSession,
-    kind: Kind,
-    project_key: str,
-    environment_key: str,
-    key: str,
+    at: Address,
     change: Mapping[str, Any],
     *,
     if_match: str | None,
@@ -106,14 +103,14 @@ async def update(
         VersionMissing, StaleVersion: The change was not made from the current version.
         MalformedFlag, Unpublishable: It is not of the wire format, or fails the check.
     """
-    found = await held(tx, kind, project_key, environment_key, key, if_match=if_match)
+    found = await held(tx, at, if_match=if_match)
     before = _recorded(out(found))
     document = found.document({**documents.part_configuration(found.row.document), **_served_fields(change)})
     if documents.to_text(document) != documents.to_text(found.row.document):
         await serve(tx, found, document, action="updated", by=by)
     if change.get("description", found.row.description) != found.row.description:
         await part_repository.describe_part(
-            tx, found.place.environment_id, kind.name, key, change["description"]
+            tx, found.place.environment_id, at.kind.name, at.key, change["description"]
         )
     changed = await again(tx, found)
     await record(tx, changed, "updated", before=before, after=_recorded(out(changed)), by=by)
@@ -122,10 +119,7 @@ async def update(
 
 async def delete(
     tx: WriteSession,
-    kind: Kind,
-    project_key: str,
-    environment_key: str,
-    key: str,
+    at: Address,
     *,
     if_match: str | None,
     by: By,
@@ -135,28 +129,25 @@ async def delete(
     Raises:
         SegmentInUse, LayerInUse, HoldoutInUse: Others need it; `details` names them.
     """
-    found = await held(tx, kind, project_key, environment_key, key, if_match=if_match)
+    found = await held(tx, at, if_match=if_match)
     await _require_unused(tx, found)
     await record(tx, found, "deleted", before=_recorded(out(found)), after=None, by=by)
-    await part_repository.delete_part(tx, found.place.environment_id, kind.name, key)
+    await part_repository.delete_part(tx, found.place.environment_id, at.kind.name, at.key)
 
 
-async def here(tx: ReadSession, kind: Kind, project_key: str, environment_key: str, key: str) -> Here:
+async def here(tx: ReadSession, at: Address) -> Here:
     """A part of an environment, for reading.
 
     Raises:
         SegmentNotFound, LayerNotFound, HoldoutNotFound: The environment has none of this key.
     """
-    place = await publishing.place_of(tx, project_key, environment_key)
-    return Here(place, kind, await _row(tx, place, kind, key))
+    place = await publishing.place_of(tx, at.project, at.environment)
+    return Here(place, at.kind, await _row(tx, place, at.kind, at.key))
 
 
 async def held(
     tx: WriteSession,
-    kind: Kind,
-    project_key: str,
-    environment_key: str,
-    key: str,
+    at: Address,
     *,
     if_match: str | None,
 ) -> Here:
@@ -166,12 +157,12 @@ async def held(
         SegmentNotFound, LayerNotFound, HoldoutNotFound: The environment has none of this key.
         VersionMissing, StaleVersion: The caller has not read the current version.
     """
-    place = await publishing.place_of(tx, project_key, environment_key)
+    place = await publishing.place_of(tx, at.project, at.environment)
     # The environment first, as imports do, so that two changes cannot deadlock.
     revision = await publishing.hold(tx, place)
-    row = await locked_row(tx, place, kind, key)
+    row = await locked_row(tx, place, at.kind, at.key)
     conditions.require(if_match, conditions.tag(row.version))
-    return Here(place, kind, row, revision)
+    return Here(place, at.kind, row, revision)
 
 
 async def locked_row(tx: WriteSession, place: Place, kind: Kind, key: str) -> RulesetPart:
