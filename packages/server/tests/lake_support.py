@@ -96,7 +96,8 @@ def an_event(identifier: str, at: datetime = NOON, **parts: Any) -> MetricEvent:
 def an_exposure(identifier: str, at: datetime = NOON, **parts: Any) -> Exposure:
     """A unit that met experiment `e`."""
     values: dict[str, Any] = {"experiment": "e", "variant": "a", "unit": f"u-{identifier}", "at": at}
-    return Exposure(**values | {"id": identifier} | parts)
+    values["id"] = identifier
+    return Exposure(**values | parts)
 
 
 def events(count: int, *, start: int = 0, at: datetime = NOON, **parts: Any) -> list[AnyEvent]:

@@ -7,17 +7,26 @@ from contextlib import asynccontextmanager
 from assay.analysis.handlers import handlers as analysis_handlers
 from assay.core.config import Settings
 from assay.core.database import Database
+from assay.events.handlers import handlers as event_handlers
+from assay.events.handlers import keeping
 from assay.jobs.worker import Handler, running_worker
 from assay.sources.handlers import handlers as sources_handlers
 
 
 def all_handlers(settings: Settings, database: Database, url: str) -> Mapping[str, Handler]:
     """Every kind of task and what runs it."""
-    return {**analysis_handlers(settings, database, url), **sources_handlers(settings, database)}
+    return {
+        **analysis_handlers(settings, database, url),
+        **sources_handlers(settings, database),
+        **event_handlers(settings, database),
+    }
 
 
 @asynccontextmanager
 async def working(settings: Settings, database: Database, url: str) -> AsyncGenerator[asyncio.Task[None]]:
-    """A worker for all tasks until the block ends."""
-    async with running_worker(settings, database, url, all_handlers(settings, database, url)) as worker:
+    """A worker for all tasks, and for the events that wait to be sealed, until the block ends."""
+    async with (
+        keeping(settings, database, url),
+        running_worker(settings, database, url, all_handlers(settings, database, url)) as worker,
+    ):
         yield worker

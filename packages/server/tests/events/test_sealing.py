@@ -102,7 +102,7 @@ async def test_environments_are_sealed_apart(lake: Lake) -> None:
     sealed = table.find(other)
 
     assert sealed is not None
-    assert table.extent(sealed).rows == await lake.one("SELECT rows FROM lake_table") == 3
+    assert table.size(sealed).rows == await lake.one("SELECT rows FROM lake_table") == 3
 
 
 @pytest.mark.parametrize("lake_url", [None])

@@ -1,5 +1,6 @@
 """Whether the process lives, whether it can serve, and its figures."""
 
+from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Literal
 
@@ -11,8 +12,10 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from assay.core.database import Database
+from assay.core.dependencies import Now
 from assay.core.telemetry import Telemetry
 from assay.evaluation.store import Freshness
+from assay.events import service as events
 from assay.migrations import current_revision, head_revision
 from assay.shared.schema import Outgoing
 
@@ -57,9 +60,24 @@ def _telemetry(request: Request) -> Telemetry:
 
 
 @router.get("/metrics", response_class=Response, include_in_schema=False)
-async def metrics(telemetry: Annotated[Telemetry, Depends(_telemetry)]) -> Response:
-    """Gives the process's figures in Prometheus' format."""
+async def metrics(
+    request: Request, now: Now, telemetry: Annotated[Telemetry, Depends(_telemetry)]
+) -> Response:
+    """Gives the process's figures in Prometheus' format, and those of the events that all processes store."""
+    await _count_events(request.state.database, telemetry, now)
     return Response(telemetry.render(), media_type=telemetry.content_type)
+
+
+async def _count_events(database: Database, telemetry: Telemetry, now: datetime) -> None:
+    try:
+        async with database.reading() as tx:
+            totals = await events.totals(tx, now=now)
+    except (SQLAlchemyError, OSError, TimeoutError) as error:
+        # The other figures are wanted most when the database is away.
+        log.warning("events_uncounted", error=str(error))
+        return
+    for name, gauge in telemetry.stored_events.items():
+        gauge.set(totals[name])
 
 
 async def _readiness(database: Database, freshness: Freshness) -> Readiness:

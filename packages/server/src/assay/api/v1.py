@@ -7,6 +7,7 @@ from assay.analysis.router import router as results
 from assay.api.problems import RESPONSES
 from assay.evaluation.preview_routes import router as previews
 from assay.evaluation.router import router as evaluation
+from assay.events.environment_routes import router as environment_events
 from assay.events.otlp_routes import router as otlp
 from assay.events.rejected_routes import router as rejected_events
 from assay.events.router import router as events
@@ -19,5 +20,5 @@ from assay.sources.router import router as sources
 router = APIRouter(prefix="/api/v1", responses=RESPONSES)
 for domain in (projects, access, flags, previews, metrics, experiments, events, evaluation, results, sources):
     router.include_router(domain)
-for part_of_events in (rejected_events, otlp):
+for part_of_events in (rejected_events, environment_events, otlp):
     router.include_router(part_of_events)

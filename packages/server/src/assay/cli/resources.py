@@ -146,3 +146,37 @@ def send_events(
     from assay.cli.commands import resources as command
 
     command.send_events(file, project=project, environment=environment, url=url)
+
+
+@events.command("status")
+def event_status(
+    *,
+    project: Project = DEFAULT_PROJECT,
+    environment: Environment = DEFAULT_ENVIRONMENT,
+    url: Url = DEFAULT_URL,
+    output: Output = Format.TABLE,
+) -> None:
+    """Shows what became of an environment's events and how far sealing is behind.
+
+    Example: assay events status --format json
+    """
+    from assay.cli.commands import events as command
+
+    command.show_status(project, environment, url=url, output=output)
+
+
+@events.command("forget")
+def forget(
+    unit: Annotated[str, typer.Argument(help="The unit as its events name it.")],
+    *,
+    project: Project = DEFAULT_PROJECT,
+    environment: Environment = DEFAULT_ENVIRONMENT,
+    url: Url = DEFAULT_URL,
+) -> None:
+    """Deletes all events of a unit for good, from the database and from the lake's files.
+
+    Example: assay events forget user-4711
+    """
+    from assay.cli.commands import events as command
+
+    command.forget(unit, project, environment, url=url)

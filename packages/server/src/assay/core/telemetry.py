@@ -9,6 +9,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 log = structlog.get_logger()
 
+STORED_EVENTS = {
+    "buffered": "Events in the database that are not sealed.",
+    "sealed": "Events moved into the lake since the beginning.",
+    "files": "Files of the lake.",
+    "bytes": "Size of the lake's files.",
+    "lag_seconds": "Age of the oldest event that is not sealed.",
+}
+
 
 class Telemetry:
     """The metrics of one process, in a registry of their own so that two apps may live in one process."""
@@ -27,6 +35,10 @@ class Telemetry:
             registry=self.registry,
         )
         self.events = Counter("assay_events_total", "Events by verdict.", ["verdict"], registry=self.registry)
+        self.stored_events = {
+            name: Gauge(f"assay_events_{name}", sentence, registry=self.registry)
+            for name, sentence in STORED_EVENTS.items()
+        }
         self.stream_clients = Gauge(
             "assay_stream_clients", "Clients that follow changes.", registry=self.registry
         )

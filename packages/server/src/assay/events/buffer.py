@@ -4,7 +4,7 @@ import asyncio
 import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import NamedTuple
 
@@ -45,15 +45,28 @@ class Filled(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Sealed:
-    """An environment's table once it holds what a slot held: `buffered` rows, repeats among them."""
+class Size:
+    """How large an environment's table is at a version."""
 
-    environment_id: uuid.UUID
-    buffered: int
     version: int
     rows: int
     files: int
     bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """An environment's table once it holds what a slot held.
+
+    Attributes:
+        buffered: Rows of the slot.
+        added: Those that the table did not have before.
+    """
+
+    environment_id: uuid.UUID
+    buffered: int
+    added: int
+    size: Size
 
 
 _LEAD = text("SELECT pg_try_advisory_xact_lock(:lock)")
@@ -81,11 +94,7 @@ _STILL_CLOSED = text("""
 """)
 _COUNT = text("""
     INSERT INTO event_tally (environment_id, sealed, sealed_repeated)
-    SELECT :environment_id, fresh, :buffered - fresh FROM (
-        SELECT :rows - coalesce(
-            (SELECT rows FROM lake_table WHERE environment_id = :environment_id), 0
-        ) AS fresh
-    ) AS counted
+    VALUES (:environment_id, :added, greatest(0, :buffered - :added))
     ON CONFLICT (environment_id) DO UPDATE SET
         sealed = event_tally.sealed + excluded.sealed,
         sealed_repeated = event_tally.sealed_repeated + excluded.sealed_repeated
@@ -97,6 +106,11 @@ _RECORD = text("""
         version = excluded.version, generation = excluded.generation, rows = excluded.rows,
         files = excluded.files, bytes = excluded.bytes, sealed_at = excluded.sealed_at
 """)
+_RECORD_SIZE = text("""
+    UPDATE lake_table SET version = :version, rows = :rows, files = :files, bytes = :bytes
+    WHERE environment_id = :environment_id
+""")
+_KNOWN = text("SELECT environment_id, version FROM lake_table ORDER BY environment_id")
 _KEEP_RECENT = text("""
     INSERT INTO event_recent (environment_id, unit, received_at, properties)
     SELECT DISTINCT ON (unit) :environment_id, unit, received_at, properties
@@ -116,6 +130,10 @@ _DROP_OLD = text("""
         ORDER BY received_at DESC OFFSET :limit
     )
 """)
+_LOCK_SLOT = {
+    0: text("LOCK TABLE event_0 IN ACCESS EXCLUSIVE MODE"),
+    1: text("LOCK TABLE event_1 IN ACCESS EXCLUSIVE MODE"),
+}
 _EMPTY = {0: text("TRUNCATE event_0"), 1: text("TRUNCATE event_1")}
 _SUCCEEDED = text("UPDATE event_buffer SET error = NULL, error_at = NULL WHERE error IS NOT NULL")
 _FAILED = text("UPDATE event_buffer SET error = :error, error_at = :now")
@@ -163,9 +181,23 @@ async def record(tx: WriteSession, closed: Closed, sealed: Sequence[Sealed], *, 
     if found.one_or_none() is None:
         raise SealedBySomebodyElse(f"generation {closed.generation} has been sealed by another process")
     for each in sealed:
+        await _keep_recent(tx, closed, each.environment_id)
+    # From here on nobody is in the middle of adding events, who may hold a row of the tally and want the slot.
+    await tx.execute(_LOCK_SLOT[closed.slot])
+    for each in sealed:
         await _record_one(tx, closed, each, now)
     await tx.execute(_SUCCEEDED)
     await tx.execute(_EMPTY[closed.slot])
+
+
+async def known_tables(tx: ReadSession) -> dict[uuid.UUID, int]:
+    """The environments that have a table, and the version that readers read."""
+    return dict((await tx.execute(_KNOWN)).all())
+
+
+async def record_size(tx: WriteSession, environment_id: uuid.UUID, size: Size) -> None:
+    """Makes a version known whose rows are the same, or fewer, as before."""
+    await tx.execute(_RECORD_SIZE, {"environment_id": environment_id} | asdict(size))
 
 
 async def record_failure(tx: WriteSession, error: str, *, now: datetime) -> None:
@@ -188,8 +220,11 @@ async def patiently(work: Callable[[], Awaitable[None]]) -> None:
 
 async def _record_one(tx: WriteSession, closed: Closed, each: Sealed, now: datetime) -> None:
     environment = {"environment_id": each.environment_id}
-    extent = {"version": each.version, "rows": each.rows, "files": each.files, "bytes": each.bytes}
-    await tx.execute(_COUNT, environment | {"buffered": each.buffered, "rows": each.rows})
-    await tx.execute(_RECORD, environment | extent | {"generation": closed.generation, "now": now})
-    await tx.execute(_KEEP_RECENT, environment | {"slot": closed.slot, "limit": RECENT_UNITS})
-    await tx.execute(_DROP_OLD, environment | {"limit": RECENT_UNITS})
+    await tx.execute(_COUNT, environment | {"buffered": each.buffered, "added": each.added})
+    await tx.execute(_RECORD, environment | asdict(each.size) | {"generation": closed.generation, "now": now})
+
+
+async def _keep_recent(tx: WriteSession, closed: Closed, environment_id: uuid.UUID) -> None:
+    environment = {"environment_id": environment_id, "limit": RECENT_UNITS}
+    await tx.execute(_KEEP_RECENT, environment | {"slot": closed.slot})
+    await tx.execute(_DROP_OLD, environment)

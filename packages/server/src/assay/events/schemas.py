@@ -1,6 +1,6 @@
-"""What the API answers to a batch of events.
+"""What the API says about events.
 
-Plain dataclasses: there are as many verdicts as events, and validating what we made ourselves would take
+Verdicts are plain dataclasses: there are as many as events, and validating what we made ourselves would take
 longer than storing them.
 """
 
@@ -12,7 +12,7 @@ from typing import Annotated
 from pydantic import Field
 
 from assay.events.ingest import Verdict
-from assay.shared.schema import Outgoing
+from assay.shared.schema import Incoming, Name, Outgoing
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,3 +57,37 @@ class ReplayOut(Outgoing):
     accepted: int = Field(description="They passed, are stored now and no longer among the rejected.")
     repeated: int = Field(description="They passed and had been stored meanwhile, likewise.")
     rejected: int = Field(description="They are still refused and stay.")
+
+
+class EventStatusOut(Outgoing):
+    """How the events of an environment fare, from the sender to the lake."""
+
+    accepted: int = Field(description="Acknowledged as new.")
+    repeated: int = Field(description="Acknowledged as seen before.")
+    rejected: int = Field(description="Refused, with reasons.")
+    buffered: int = Field(description="In the database, not sealed yet.")
+    sealed: int = Field(description="Moved into the lake since the beginning.")
+    sealed_repeated: int = Field(description="Found in the lake already when they were to be sealed.")
+    rows: int = Field(description="In the lake now.")
+    files: int
+    bytes: int
+    lag_seconds: float | None = Field(description="Age of the oldest event that is not sealed; null: none.")
+    ahead: int = Field(description="Events whose sender's clock ran ahead of ours.")
+    max_ahead_seconds: float = Field(description="The furthest of them.")
+    sealed_at: datetime | None = Field(description="When this environment was sealed last.")
+    error: str | None = Field(description="Why sealing does not succeed at the moment.")
+    error_at: datetime | None
+
+
+class ForgetRequest(Incoming):
+    """Whose events are to be deleted."""
+
+    unit: Name = Field(description="The unit as events name it, as their unit or among their other units.")
+
+
+class ForgottenOut(Outgoing):
+    """How many rows were deleted, by where they were."""
+
+    buffered: int
+    sealed: int
+    rejected: int

@@ -1,17 +1,23 @@
 """Taking events in and giving them out for analysis."""
 
+import hashlib
 import uuid
 from collections.abc import Mapping, Sequence, Set
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from assay.audit import service as audit
 from assay.core.config import Settings
 from assay.core.database import ReadSession, WriteSession
 from assay.events import answering, appending, ingest, rejected, repository, tally, wire
+from assay.events import status as event_status
 from assay.events.ingest import Arrival, Counts, Row, Sorted
 from assay.events.models import RejectedEvent
-from assay.events.schemas import BatchOut
+from assay.events.schemas import BatchOut, EventStatusOut, ForgottenOut
 from assay.events.wire import AnyEvent, Malformed
+from assay.jobs import service as jobs
+from assay.jobs.schemas import TaskOut
+from assay.projects import service as projects
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -19,6 +25,8 @@ if TYPE_CHECKING:
     from ibis.backends.duckdb import Backend
 
     from assay.events.facts import Facts
+
+FORGET = "forget_unit"
 
 
 async def store(
@@ -83,6 +91,72 @@ def _stored_of(arrival: Arrival, stored: Set[appending.Place]) -> set[str]:
     return (
         {row.event_id for row in arrival.batch.rows if (place, row.event_id) in stored} if stored else set()
     )
+
+
+async def status(tx: ReadSession, project: str, environment: str, *, now: datetime) -> EventStatusOut:
+    """How the events of an environment fare.
+
+    Raises:
+        ProjectNotFound, EnvironmentNotFound: There is no such place.
+    """
+    place = await projects.get_environment(tx, project, environment)
+    return await event_status.of_environment(tx, place.id, now=now)
+
+
+async def totals(tx: ReadSession, *, now: datetime) -> Mapping[str, float]:
+    """Over all environments: `buffered`, `sealed`, `bytes`, `files`, `lag_seconds`."""
+    return await event_status.totals(tx, now=now)
+
+
+async def begin_forgetting(
+    tx: WriteSession, project: str, environment: str, unit: str, *, actor: str, now: datetime
+) -> TaskOut:
+    """Asks for all events of a unit to be deleted; the change log says so without naming the unit.
+
+    Raises:
+        ProjectNotFound, EnvironmentNotFound: There is no such place.
+    """
+    place = await projects.get_environment(tx, project, environment)
+    digest = hashlib.blake2b(unit.encode(), digest_size=16).hexdigest()
+    task = await jobs.begin_next(
+        tx,
+        kind=FORGET,
+        subject=str(place.id),
+        part=digest,
+        arguments={"environment_id": str(place.id), "unit": unit},
+        now=now,
+    )
+    await audit.record(
+        tx,
+        project_id=place.project_id,
+        actor=actor,
+        action="events.forget",
+        subject=f"environments/{environment}/events",
+        before=None,
+        after={"task": str(task.id), "unit_blake2b": digest},
+        at=now,
+    )
+    return task
+
+
+async def poll_forgetting(tx: ReadSession, project: str, environment: str, task: uuid.UUID) -> TaskOut:
+    """Where a deletion stands.
+
+    Raises:
+        TaskNotFound: There is no such deletion in this environment.
+    """
+    place = await projects.get_environment(tx, project, environment)
+    return await jobs.poll(tx, task, subject=str(place.id))
+
+
+async def forgotten(tx: ReadSession, project: str, environment: str, task: uuid.UUID) -> ForgottenOut:
+    """What a deletion has deleted.
+
+    Raises:
+        TaskNotFound, NotFinished, TaskFailed: There is nothing to tell, yet or at all.
+    """
+    place = await projects.get_environment(tx, project, environment)
+    return ForgottenOut.model_validate(await jobs.result(tx, task, subject=str(place.id)))
 
 
 async def recent_units(

@@ -25,11 +25,15 @@ async def begin(
 
 
 async def begin_next(
-    tx: WriteSession, *, kind: str, subject: str, arguments: Mapping[str, Any], now: datetime
+    tx: WriteSession, *, kind: str, subject: str, arguments: Mapping[str, Any], now: datetime, part: str = ""
 ) -> TaskOut:
-    """Asks for the subject's next run; while one is waiting or at work, that is the one."""
+    """Asks for the subject's next run; while one is waiting or at work, that is the one.
+
+    Args:
+        part: What of the subject the run is about, when runs of several parts may wait beside each other.
+    """
     last = await repository.latest_finished(tx, kind=kind, subject=subject)
-    key = f"{kind}:{subject}:after:{last.id if last else 'nothing'}"
+    key = f"{kind}:{subject}:{part}after:{last.id if last else 'nothing'}"
     return await begin(tx, kind=kind, key=key, subject=subject, arguments=arguments, now=now)
 
 

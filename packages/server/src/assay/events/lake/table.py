@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
@@ -11,9 +11,10 @@ from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Sc
 from deltalake.exceptions import TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction
 
+from assay.events.buffer import Size
 from assay.events.lake.place import Place, log_files, make_durable
 
-SEAL = "assay-seal"
+SEAL, SEALED_ROWS = "assay-seal", "assay-sealed-rows"
 DAY = "day"
 COLUMNS = pa.schema(
     [
@@ -49,17 +50,7 @@ class DataFile:
     day: date
     rows: int
     size: int
-    statistics: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Extent:
-    """How large a table is at a version."""
-
-    version: int
-    rows: int
-    files: int
-    bytes: int
+    statistics: Mapping[str, Any] = field(default_factory=dict[str, Any], compare=False)
 
 
 def find(place: Place, *, version: int | None = None) -> DeltaTable | None:
@@ -84,15 +75,15 @@ def files(table: DeltaTable, *, first: date | None = None, last: date | None = N
     actions = pa.table(table.get_add_actions(flatten=True)).select(
         ["path", f"partition.{DAY}", "num_records", "size_bytes"]
     )
-    found = [DataFile(*row.values(), statistics={}) for row in actions.to_pylist()]
+    found = [DataFile(*row.values()) for row in actions.to_pylist()]
     chosen = [file for file in found if (first or date.min) <= file.day <= (last or date.max)]
     return sorted(chosen, key=lambda file: (file.day, file.path))
 
 
-def extent(table: DeltaTable) -> Extent:
+def size(table: DeltaTable) -> Size:
     """How large the table is."""
     known = files(table)
-    return Extent(
+    return Size(
         version=table.version(),
         rows=sum(file.rows for file in known),
         files=len(known),
@@ -103,6 +94,11 @@ def extent(table: DeltaTable) -> Extent:
 def sealed_generation(table: DeltaTable) -> int:
     """The newest generation of the buffer that the table holds, 0 for none."""
     return table.transaction_version(SEAL) or 0
+
+
+def sealed_rows(table: DeltaTable) -> int:
+    """How many rows the newest generation has added."""
+    return table.transaction_version(SEALED_ROWS) or 0
 
 
 def replace_files(
@@ -122,26 +118,52 @@ def replace_files(
         deltalake.exceptions.CommitFailedError: Somebody else has changed the table since; nothing is changed.
     """
     moment = int(at.timestamp() * 1000)
-    actions: Sequence[AddAction | RemoveAction] = [
+    new = list(added)
+    actions: list[AddAction | RemoveAction] = [
         *(_removal(file, moment) for file in removed),
-        *(_addition(file, moment, is_new=generation is not None) for file in added),
+        *(_addition(file, moment, is_new=generation is not None) for file in new),
     ]
-    seal = [] if generation is None else [Transaction(SEAL, generation)]
     table.create_write_transaction(
-        list(actions),
+        actions,
         "append",
         Schema.from_arrow(_WHOLE),
         partition_by=[DAY],
         # No second try on top of what somebody else did: two sealers would each add the same rows.
-        commit_properties=CommitProperties(app_transactions=seal, max_commit_retries=0),
+        commit_properties=CommitProperties(app_transactions=_marks(generation, new), max_commit_retries=0),
         post_commithook_properties=_NO_HOOKS,
     )
+
+
+def checkpoint(place: Place, table: DeltaTable) -> None:
+    """Sums the log up, so that opening the table does not read all of it, and drops entries of last month."""
+    table.create_checkpoint()
+    sync_log(place)
+    table.cleanup_metadata()
+
+
+def sweep(table: DeltaTable, *, older_than_hours: int) -> int:
+    """Deletes files that no longer belong to the table, or never did; returns how many."""
+    # Also what was written and never committed, because its writer was killed.
+    deleted = table.vacuum(
+        retention_hours=older_than_hours,
+        enforce_retention_duration=False,
+        dry_run=False,
+        full=True,
+        post_commithook_properties=_NO_HOOKS,
+    )
+    return len(deleted)
 
 
 def sync_log(place: Place) -> None:
     """Returns once the table's log is on the disk."""
     if place.is_local:
         make_durable(place, log_files(place))
+
+
+def _marks(generation: int | None, added: Sequence[DataFile]) -> list[Transaction]:
+    if generation is None:
+        return []
+    return [Transaction(SEAL, generation), Transaction(SEALED_ROWS, sum(file.rows for file in added))]
 
 
 def _addition(file: DataFile, moment: int, *, is_new: bool) -> AddAction:

@@ -1,0 +1,60 @@
+"""What the commands about stored events do."""
+
+import asyncio
+import json
+from typing import Any
+
+from assay.cli.client import POLL_SECONDS, Client, connected
+from assay.cli.console import Format, err, out, print_json, table
+
+
+def show_status(project: str, environment: str, *, url: str, output: Format) -> None:
+    """Prints how an environment's events fare."""
+    status = asyncio.run(_status(project, environment, url))
+    if output is Format.JSON:
+        print_json(json.dumps(status, indent=2))
+    else:
+        rows = [[name.replace("_", " "), _shown(value)] for name, value in status.items()]
+        out.print(table(f"Events of {project}/{environment}", ["", ""], rows))
+
+
+def forget(unit: str, project: str, environment: str, *, url: str) -> None:
+    """Deletes a unit's events and says how many there were."""
+    gone = asyncio.run(_forget(unit, _path(project, environment), url))
+    counted = ", ".join(f"{gone[name]:,} {name}" for name in ("buffered", "sealed", "rejected"))
+    err.print(f"Deleted: {counted}")
+
+
+def _path(project: str, environment: str) -> str:
+    return f"/api/v1/projects/{project}/environments/{environment}/events"
+
+
+async def _status(project: str, environment: str, url: str) -> dict[str, Any]:
+    async with connected(url) as client:
+        return await client.get(f"{_path(project, environment)}/status")
+
+
+async def _forget(unit: str, path: str, url: str) -> dict[str, Any]:
+    async with connected(url) as client:
+        task = await client.post(f"{path}/forgotten", {"unit": unit})
+        await _finished(client, f"{path}/forgotten/{task['id']}")
+        return await client.get(f"{path}/forgotten/{task['id']}/result")
+
+
+async def _finished(client: Client, address: str) -> None:
+    task = await client.get(address)
+    while task["state"] in {"PENDING", "PROCESSING"}:
+        await asyncio.sleep(POLL_SECONDS)
+        task = await client.get(address)
+
+
+def _shown(value: object) -> str:
+    match value:
+        case None:
+            return "-"
+        case int():
+            return f"{value:,}"
+        case float():
+            return f"{value:,.1f}"
+        case _:
+            return str(value)
