@@ -182,7 +182,7 @@ async def record(tx: WriteSession, closed: Closed, sealed: Sequence[Sealed], *, 
         raise SealedBySomebodyElse(f"generation {closed.generation} has been sealed by another process")
     for each in sealed:
         await _keep_recent(tx, closed, each.environment_id)
-    # From here on nobody is in the middle of adding events, who may hold a row of the tally and want the slot.
+    # From here on nobody is adding events who could hold a row of the tally and wait for the slot.
     await tx.execute(_LOCK_SLOT[closed.slot])
     for each in sealed:
         await _record_one(tx, closed, each, now)
