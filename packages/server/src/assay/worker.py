@@ -9,6 +9,7 @@ from assay.core.config import Settings
 from assay.core.database import Database
 from assay.events.handlers import handlers as event_handlers
 from assay.events.handlers import keeping
+from assay.experiments.handlers import on_time
 from assay.jobs.worker import Handler, running_worker
 from assay.sources.handlers import handlers as sources_handlers
 
@@ -24,9 +25,10 @@ def all_handlers(settings: Settings, database: Database, url: str) -> Mapping[st
 
 @asynccontextmanager
 async def working(settings: Settings, database: Database, url: str) -> AsyncGenerator[asyncio.Task[None]]:
-    """A worker for all tasks, and for the events that wait to be sealed, until the block ends."""
+    """A worker for all tasks, and for what is due to events and experiments, until the block ends."""
     async with (
         keeping(settings, database, url),
+        on_time(database),
         running_worker(settings, database, url, all_handlers(settings, database, url)) as worker,
     ):
         yield worker

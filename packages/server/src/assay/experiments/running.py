@@ -6,6 +6,7 @@ Locks are taken in one order: the experiment, its flag, its environment.
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from pydantic import ValidationError
@@ -160,6 +161,7 @@ async def restart(
     """
     experiment, state = await _about_to(tx, project_key, key, Move.RESTART, if_match=if_match)
     last, former = await _last_phase(tx, experiment), service.plan_of(experiment)
+    by = _not_before(last.started_at, by)
     plan = _checked(service.stored(former) | {"ramp": [], "coverage": wanted.coverage or former.coverage})
     arms = _weighted(experiment, wanted.weights or {})
     await repository.update_phase(tx, last.id, {"ended_at": by.at})
@@ -183,6 +185,7 @@ async def complete(
     experiment, state = await _about_to(tx, project_key, key, Move.COMPLETE, if_match=if_match)
     arm = _shipped_arm(experiment, wanted)
     phase = await _last_phase(tx, experiment)
+    by = _not_before(phase.started_at, by)
     place = _place(project_key, experiment, phase)
     match wanted.outcome:
         case Outcome.SHIPPED:
@@ -278,6 +281,11 @@ def _place(project_key: str, experiment: Experiment, phase: Phase) -> Place:
     )
     environment: str = experiment.assignments["environment"]
     return Place(project_key, environment, plan.flag or "", plan, assigned, phase.coverage)
+
+
+def _not_before(moment: datetime, by: By) -> By:
+    # A request that waited for another's lock was made before the other, and happens after it.
+    return replace(by, at=max(by.at, moment))
 
 
 def _phase_body(phase: Phase) -> dict[str, Any]:

@@ -1,0 +1,102 @@
+"""Doing what is due: a scheduled start, a step of a ramp, a scheduled stop."""
+
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+
+from assay.core.database import ReadSession, WriteSession
+from assay.experiments import repository, running, service
+from assay.experiments.lifecycle import State
+from assay.experiments.models import Due, Experiment
+from assay.experiments.schemas import CoverageRequest
+from assay.flags.rewriting import By
+
+ACTOR = "schedule"
+
+Guard = Callable[[ReadSession, str, str], Awaitable[str | None]]
+"""Asked with project and experiment before a ramp goes on: why it must not, or None when all is well."""
+
+
+async def settle(
+    tx: WriteSession,
+    project_key: str,
+    key: str,
+    identifier: uuid.UUID,
+    *,
+    now: datetime,
+    guards: Sequence[Guard] = (),
+) -> bool:
+    """Does what is due, and says that it is done in the same transaction; False when it waits no more.
+
+    A step of a ramp that a guard objects to pauses the experiment instead, and the ramp ends there.
+    """
+    # The experiment first, as every other move does: two that lock in one order cannot deadlock.
+    experiment = await service.locked(tx, project_key, key)
+    due = await repository.lock_due(tx, identifier)
+    if due is None:
+        return False
+    by = By(ACTOR, now, "as scheduled")
+    match due.action:
+        case "start":
+            await _settled(tx, due, "DONE", now)
+            await running.start(tx, project_key, key, if_match="*", by=by)
+        case "stop":
+            await _stop(tx, project_key, experiment, due, by)
+        case _:
+            await _cover(tx, project_key, experiment, due, by, guards)
+    return True
+
+
+async def fail(
+    tx: WriteSession, project_key: str, key: str, identifier: uuid.UUID, *, reason: str, now: datetime
+) -> None:
+    """Says that what was due could not be done; it is not tried again."""
+    await service.locked(tx, project_key, key)
+    due = await repository.lock_due(tx, identifier)
+    if due is not None:
+        await _settled(tx, due, "FAILED", now, reason)
+
+
+async def halt(tx: WriteSession, project_key: str, key: str, *, reason: str, now: datetime) -> bool:
+    """Pauses a running experiment by itself, for whoever watches it; False when it does not run."""
+    experiment = await service.locked(tx, project_key, key)
+    if experiment.state != State.ACTIVE:
+        return False
+    by = By(ACTOR, now, reason)
+    await running.pause(tx, project_key, key, if_match=None, by=by)
+    return True
+
+
+async def _stop(tx: WriteSession, project_key: str, experiment: Experiment, due: Due, by: By) -> None:
+    if experiment.state != State.ACTIVE:
+        await _settled(tx, due, "CANCELLED", by.at, f"the experiment was {experiment.state}")
+        return
+    await _settled(tx, due, "DONE", by.at)
+    await running.pause(tx, project_key, experiment.key, if_match=None, by=by)
+
+
+async def _cover(
+    tx: WriteSession,
+    project_key: str,
+    experiment: Experiment,
+    due: Due,
+    by: By,
+    guards: Sequence[Guard],
+) -> None:
+    coverage = due.coverage or 0.0
+    phase = (await repository.latest_phases(tx, [experiment.id]))[experiment.id]
+    if phase.coverage >= coverage:
+        await _settled(tx, due, "CANCELLED", by.at, f"{phase.coverage:.2%} was covered already")
+        return
+    for guard in guards:
+        if reason := await guard(tx, project_key, experiment.key):
+            await _settled(tx, due, "CANCELLED", by.at, reason)
+            await halt(tx, project_key, experiment.key, reason=reason, now=by.at)
+            return
+    await _settled(tx, due, "DONE", by.at)
+    wanted = CoverageRequest(coverage=coverage)
+    await running.cover(tx, project_key, experiment.key, wanted, if_match="*", by=by)
+
+
+async def _settled(tx: WriteSession, due: Due, state: str, at: datetime, reason: str = "") -> None:
+    await repository.settle_one(tx, due.id, state=state, at=at, reason=reason)
