@@ -1,4 +1,4 @@
-"""An experiment's moves over HTTP: readiness, start, pause, ramp, deviation, new phase, end."""
+"""An experiment's moves over HTTP: start, pause, ramp, deviation, new phase, end."""
 
 from fastapi import APIRouter, Response
 
@@ -13,7 +13,6 @@ from assay.experiments.schemas import (
     Note,
     OverlapOut,
     OverlapsOut,
-    ReadinessOut,
     RestartRequest,
     ScheduleOut,
     ScheduleRequest,
@@ -166,9 +165,3 @@ async def list_overlaps(project: ProjectKey, experiment: ExperimentKey, tx: Read
     service.state_of(row)
     found = await readiness.overlapping(tx, row)
     return OverlapsOut(items=[OverlapOut.model_validate(each) for each in found])
-
-
-@router.get("/readiness")
-async def check_readiness(project: ProjectKey, experiment: ExperimentKey, tx: Reads) -> ReadinessOut:
-    """Says whether the experiment may start, check by check."""
-    return await readiness.report(tx, project, experiment)

@@ -7,7 +7,6 @@ from assay.experiments.design import Arm
 from assay.experiments.errors import NotReady
 from assay.experiments.models import Experiment
 from assay.experiments.overlaps import Other, Overlap, overlaps
-from assay.experiments.schemas import CheckOut, ReadinessOut
 from assay.flags import service as flags
 from assay.projects import service as projects
 from assay.shared.errors import Detail
@@ -62,18 +61,4 @@ async def overlapping(tx: ReadSession, experiment: Experiment) -> list[Overlap]:
 def _meets(other: Experiment, experiment: Experiment) -> bool:
     return other.id != experiment.id and (
         other.assignments["environment"] == experiment.assignments["environment"]
-    )
-
-
-async def report(tx: ReadSession, project_key: str, key: str) -> ReadinessOut:
-    """All checks of a planned experiment.
-
-    Raises:
-        NotPlanned: It is observed.
-    """
-    experiment = await service.row_of(tx, project_key, key)
-    service.state_of(experiment)
-    found = await structural(tx, project_key, experiment)
-    return ReadinessOut(
-        ready=not checks.blocking(found), checks=[CheckOut.model_validate(each) for each in found]
     )

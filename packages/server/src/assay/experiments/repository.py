@@ -254,3 +254,9 @@ def _words(values: Mapping[str, Any]) -> ColumnElement[str]:
     hypothesis = str(plan.get("hypothesis", ""))
     texts = [values[name] for name in ("key", "name", "description", "learnings")]
     return func.to_tsvector(_SIMPLE, searching.words([*texts, hypothesis, *values["tags"]]))
+
+
+async def newest_of(tx: ReadSession, project_id: uuid.UUID, *, limit: int) -> Sequence[Experiment]:
+    """A project's experiments made last, newest first."""
+    statement = select(Experiment).where(Experiment.project_id == project_id)
+    return (await tx.scalars(statement.order_by(Experiment.id.desc()).limit(limit))).all()

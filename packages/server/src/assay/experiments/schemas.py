@@ -248,3 +248,88 @@ class DecisionRequest(Note):
     result: Annotated[uuid.UUID, Field(strict=False)] | None = Field(
         None, description="Id of the finished analysis it rests on."
     )
+
+
+class BaselineIn(Incoming):
+    """How a metric behaves where nothing is changed."""
+
+    mean: float = Field(ge=-1e15, le=1e15)
+    variance: float = Field(gt=0, le=1e30, description="Per unit; p · (1 - p) for a proportion.")
+
+
+class PowerRequest(Incoming):
+    """What is known; what is left out is taken from the newest results of the project."""
+
+    baselines: Annotated[dict[Key, BaselineIn], Field(max_length=3 * MAX_METRICS)] = Field(
+        default_factory=dict[Key, BaselineIn]
+    )
+    units_per_day: float | None = Field(
+        None, gt=0, le=1e12, description="New targeted units a day, before coverage."
+    )
+
+
+class NeedOut(Outgoing):
+    """What one metric needs."""
+
+    metric: str
+    role: Literal["goal", "guardrail"]
+    source: str = Field(description="`given`, or the experiment whose control it is from.")
+    mean: float
+    variance: float
+    effect: float = Field(description="Smallest effect or margin, in the metric's own unit.")
+    units: int | None = Field(description="Of all arms together; null when no number suffices.")
+    days: int | None
+    detectable: float | None = Field(description="Smallest effect found in the planned duration.")
+
+
+class PowerOut(Outgoing):
+    """How long a plan must run."""
+
+    needs: list[NeedOut]
+    units: int | None = Field(description="Of all arms together, for all that is looked for.")
+    units_per_day: float | None
+    days: int | None = Field(description="Null when nobody knows how many units arrive.")
+    reachable: bool | None = Field(description="Whether the planned duration is long enough.")
+    sentence: str
+
+
+class RecommendationRequest(PowerRequest):
+    """What is known, and what is wanted."""
+
+    deadline_days: int | None = Field(None, ge=1, le=3650)
+    watch_continuously: bool = Field(default=False, description="It shall be readable at any moment.")
+
+
+class OptionOut(Outgoing):
+    """What a method costs."""
+
+    method: str
+    units: int | None = Field(description="At most, of all arms together.")
+    days: int | None = Field(description="At most.")
+    expected_days: int | None = Field(description="On average, when the smallest effects are there.")
+    price: str
+
+
+class RecommendationOut(Outgoing):
+    """Which method fits."""
+
+    options: list[OptionOut]
+    recommended: str | None = Field(description="Null when none is done in time.")
+    sentence: str
+
+
+class TemplatePut(Incoming):
+    """A plan to begin from."""
+
+    description: Text = ""
+    plan: Plan
+
+
+class TemplateOut(Outgoing):
+    """A plan to begin from."""
+
+    key: str
+    description: str
+    plan: Plan
+    created_at: datetime
+    updated_at: datetime

@@ -1,0 +1,231 @@
+"""Planning with what is known: duration, methods and their cost, and the checks that need data."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+
+import anyio.to_thread
+
+from assay.core.database import ReadSession
+from assay.experiments import past, readiness, service
+from assay.experiments.advice import Option, advised, days_for
+from assay.experiments.checks import Check, Level
+from assay.experiments.errors import NotComputable
+from assay.experiments.models import Experiment
+from assay.experiments.past import Baseline
+from assay.experiments.plan import AlwaysValid, Bayesian, Fixed, GroupSequential, Method, Plan
+from assay.experiments.schemas import (
+    NeedOut,
+    OptionOut,
+    PowerOut,
+    PowerRequest,
+    RecommendationOut,
+    RecommendationRequest,
+)
+
+if TYPE_CHECKING:
+    from assay.experiments.sizing import Cost, Need
+
+T = TypeVar("T")
+
+
+async def power(tx: ReadSession, project_key: str, key: str, asked: PowerRequest) -> PowerOut:
+    """How long a plan must run to find what it looks for.
+
+    Raises:
+        NotComputable: Nothing is known of a metric, or a goal has no smallest effect.
+    """
+    experiment = await service.row_of(tx, project_key, key)
+    plan, known, pace = await _known(tx, experiment, asked)
+    return await _computed(partial(_power, experiment, plan, known, pace))
+
+
+async def recommend(
+    tx: ReadSession, project_key: str, key: str, asked: RecommendationRequest
+) -> RecommendationOut:
+    """What each method costs for this plan, and which one fits the traffic and the deadline.
+
+    Raises:
+        NotComputable: As `power`; or nobody says how many units a day there are.
+    """
+    experiment = await service.row_of(tx, project_key, key)
+    plan, known, pace = await _known(tx, experiment, asked)
+    if pace is None:
+        raise NotComputable(
+            "no earlier experiment tells how many units arrive; give `units_per_day`", value="units_per_day"
+        )
+    return await _computed(partial(_recommend, experiment, plan, known, pace, asked))
+
+
+async def checked(tx: ReadSession, experiment: Experiment) -> list[Check]:
+    """The readiness checks that look at past results; none of them blocks."""
+    plan = service.plan_of(experiment)
+    known = await past.baselines(tx, experiment, set(plan.metrics()))
+    trial = await past.newest_trial(tx, experiment)
+    reach = await _reach(experiment, plan, known)
+    return [_data(plan, known), reach, _trial(trial)]
+
+
+async def _computed(work: Callable[[], T]) -> T:
+    """What the work gives; a solver at the edge of floating point has a sentence too."""
+    try:
+        return await anyio.to_thread.run_sync(work)
+    except (ValueError, ArithmeticError) as error:
+        raise NotComputable(f"these figures lead nowhere: {error}") from error
+
+
+async def _known(
+    tx: ReadSession, experiment: Experiment, asked: PowerRequest
+) -> tuple[Plan, dict[str, Baseline], float | None]:
+    service.state_of(experiment)
+    plan = service.plan_of(experiment)
+    found = await past.baselines(tx, experiment, set(plan.metrics()))
+    known = past.merged(asked.baselines, found)
+    return plan, known, asked.units_per_day or _pace(plan, found)
+
+
+def _pace(plan: Plan, known: Mapping[str, Baseline]) -> float | None:
+    """New units a day, as the earlier experiment behind the first known goal had them."""
+    paces = [known[goal.metric].units_per_day for goal in plan.goals if goal.metric in known]
+    return next((pace for pace in paces if pace is not None), None)
+
+
+def _power(experiment: Experiment, plan: Plan, known: Mapping[str, Baseline], pace: float | None) -> PowerOut:
+    found = _needs(experiment, plan, known, pace)
+    daily = None if pace is None else pace * plan.coverage
+    units = [need.units for need in found]
+    whole = None if any(each is None for each in units) else max(each or 0 for each in units)
+    days = days_for(whole, daily)
+    return PowerOut(
+        needs=[_need_out(need, daily) for need in found],
+        units=whole,
+        units_per_day=pace,
+        days=days,
+        reachable=None if days is None or plan.duration_days is None else days <= plan.duration_days,
+        sentence=_sentence(plan, whole, days),
+    )
+
+
+def _needs(
+    experiment: Experiment, plan: Plan, known: Mapping[str, Baseline], pace: float | None
+) -> "list[Need]":
+    # Statistics are loaded by the first calculation, not by every start.
+    from assay.experiments.sizing import Split, needs  # noqa: PLC0415
+
+    split = Split.of({arm["key"]: arm["weight"] for arm in experiment.arms}, experiment.control)
+    units = None if pace is None or plan.duration_days is None else pace * plan.coverage * plan.duration_days
+    return needs(plan, split, known, units)
+
+
+def _recommend(
+    experiment: Experiment,
+    plan: Plan,
+    known: Mapping[str, Baseline],
+    pace: float,
+    asked: RecommendationRequest,
+) -> RecommendationOut:
+    from assay.experiments.sizing import Split, cost  # noqa: PLC0415
+
+    split = Split.of({arm["key"]: arm["weight"] for arm in experiment.arms}, experiment.control)
+    costs = [cost(plan, split, known, method) for method in _methods(plan)]
+    options = [_option(each, pace * plan.coverage) for each in costs]
+    chosen, sentence = advised(options, deadline_days=asked.deadline_days, watched=asked.watch_continuously)
+    return RecommendationOut(
+        options=[OptionOut.model_validate(each) for each in options], recommended=chosen, sentence=sentence
+    )
+
+
+def _methods(plan: Plan) -> list[Method]:
+    """One of each kind, the plan's own among them."""
+    usual: list[Method] = [
+        Fixed(),
+        GroupSequential.model_validate({"kind": "group_sequential"}),
+        AlwaysValid.model_validate({"kind": "always_valid"}),
+        Bayesian.model_validate({"kind": "bayesian"}),
+    ]
+    return [plan.method if each.kind == plan.method.kind else each for each in usual]
+
+
+def _option(cost: "Cost", daily: float) -> Option:
+    days = days_for(cost.units, daily)
+    expected = None if cost.units is None else days_for(cost.units * cost.expected_share, daily)
+    return Option(cost.method.kind, cost.units, days, expected)
+
+
+def _need_out(need: "Need", daily: float | None) -> NeedOut:
+    return NeedOut(
+        metric=need.metric,
+        role=need.role,
+        source=need.baseline.source,
+        mean=need.baseline.mean,
+        variance=need.baseline.variance,
+        effect=need.effect,
+        units=need.units,
+        days=days_for(need.units, daily),
+        detectable=need.detectable,
+    )
+
+
+def _sentence(plan: Plan, units: int | None, days: int | None) -> str:
+    if units is None:
+        return "No number of units suffices: give a goal an effect above 0 and a metric that varies."
+    if days is None:
+        return f"{units:,} units are needed; say how many arrive a day to know how long that takes."
+    needed = f"{units:,} units are needed, which takes {days} days"
+    if plan.duration_days is None:
+        return f"{needed}."
+    if days <= plan.duration_days:
+        return f"{needed}; the plan has {plan.duration_days}."
+    return f"{needed}, but the plan has {plan.duration_days}: cover more, wait longer, or look for more."
+
+
+def _data(plan: Plan, known: Mapping[str, Baseline]) -> Check:
+    if unknown := [metric for metric in plan.metrics() if metric not in known]:
+        return Check(
+            "data",
+            Level.WARNING,
+            f"No result in this project has measured {', '.join(unknown)} yet.",
+            "Look whether its events arrive; an A/A experiment shows how the metric behaves.",
+        )
+    return Check("data", Level.OK, "Every metric has been measured before.")
+
+
+async def _reach(experiment: Experiment, plan: Plan, known: Mapping[str, Baseline]) -> Check:
+    try:
+        found = await _computed(partial(_power, experiment, plan, known, _pace(plan, known)))
+    except NotComputable as error:
+        return Check(
+            "power", Level.WARNING, f"The power is not known: {error.message}.", "Ask for its power."
+        )
+    if found.reachable:
+        return Check("power", Level.OK, found.sentence)
+    way_out = "Cover more units, plan more days, or look for a larger effect."
+    return Check("power", Level.WARNING, found.sentence, way_out)
+
+
+def _trial(trial: past.PastTrial | None) -> Check:
+    if trial is None:
+        return Check(
+            "a_a",
+            Level.WARNING,
+            "No A/A experiment of this project has a result, so assignment and metrics are untried.",
+            "Run one whose arms have equal values, with the tag `aa`.",
+        )
+    if trial.is_skewed or trial.findings:
+        what = (
+            "a sample ratio mismatch" if trial.is_skewed else f"a difference in {', '.join(trial.findings)}"
+        )
+        return Check(
+            "a_a",
+            Level.WARNING,
+            f"The A/A experiment {trial.experiment!r} found {what} where there is none.",
+            "Find out why before trusting another experiment.",
+        )
+    return Check("a_a", Level.OK, f"The A/A experiment {trial.experiment!r} found nothing, as it should.")
+
+
+async def report(tx: ReadSession, project_key: str, key: str) -> list[Check]:
+    """All readiness checks of a planned experiment."""
+    experiment = await service.row_of(tx, project_key, key)
+    service.state_of(experiment)
+    return [*await readiness.structural(tx, project_key, experiment), *await checked(tx, experiment)]
