@@ -7,6 +7,7 @@ import pytest
 from alembic.script import ScriptDirectory
 
 from assay import migrations
+from assay.shared.ids import new_id
 from support_postgres import fresh_database, libpq_url
 
 SCHEMA = "assay"
@@ -79,6 +80,33 @@ def events(url: str) -> list[tuple[object, ...]]:
             "SELECT environment_id, event_id, kind, name, unit, at, received_at, variant, value, properties"
             " FROM event ORDER BY event_id"
         ).fetchall()
+
+
+def test_what_an_earlier_version_served_begins_the_history_of_its_parts(empty_database: str) -> None:
+    migrations.upgrade(empty_database, schema=SCHEMA, revision="0004")
+    with psycopg.connect(libpq_url(empty_database), options=f"-c search_path={SCHEMA}") as connection:
+        connection.execute("INSERT INTO project (id, key, name) VALUES (gen_random_uuid(), 'shop', 'Shop')")
+        connection.execute("""
+            INSERT INTO environment (id, project_id, key, name, revision)
+            SELECT gen_random_uuid(), id, 'production', 'Production', 7 FROM project
+        """)
+        connection.execute("""
+            INSERT INTO ruleset_part (environment_id, kind, key, document, description, version, updated_at)
+            SELECT environment.id, 'segment', part.id, json_build_object('id', part.id), '', 4,
+                '2026-01-02T03:04:05Z'
+            FROM environment, unnest(ARRAY['a', 'b']) AS part (id)
+        """)
+
+    migrations.upgrade(empty_database, schema=SCHEMA)
+
+    with psycopg.connect(libpq_url(empty_database), options=f"-c search_path={SCHEMA}") as connection:
+        first = connection.execute(
+            "SELECT key, number, environment_revision, document->>'id', id FROM part_revision ORDER BY key"
+        ).fetchall()
+        numbers = connection.execute("SELECT number, draft FROM ruleset_part").fetchall()
+    assert [row[:4] for row in first] == [("a", 1, 7, "a"), ("b", 1, 7, "b")]
+    assert numbers == [(1, None), (1, None)]
+    assert all(row[4] < new_id() and row[4].version == 7 for row in first)
 
 
 def tables(url: str) -> set[str]:
