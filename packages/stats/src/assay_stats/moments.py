@@ -377,8 +377,10 @@ class JointMoments:
             matrix: `(..., m, k)`; each row holds the weights of one new column.
         """
         rows = as_floats(matrix)
-        means = np.einsum("...ij,...j->...i", rows, self.means)
-        comoments = rows @ self.comoments @ np.swapaxes(rows, -1, -2)
+        # A weight may be infinite, as one over a mean of 0 is; the methods report what came of it.
+        with np.errstate(all="ignore"):
+            means = np.einsum("...ij,...j->...i", rows, self.means)
+            comoments = rows @ self.comoments @ np.swapaxes(rows, -1, -2)
         return JointMoments(self.n, means, comoments, self.missing)
 
     @property

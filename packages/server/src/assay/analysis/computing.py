@@ -29,12 +29,13 @@ class Sample:
     days: Table | None = None
 
 
-def collect(tables: Tables, plan: Plan) -> Collected:
+def collect(tables: Tables, plan: Plan, *, shows_sql: bool = True) -> Collected:
     """Everything a plan asks for; a metric that the engine refuses is left out with what it said.
 
     Args:
         tables: Columns `kind`, `name`, `unit`, `at`, `variant`, `value` and `properties` (JSON text).
         plan: What to compute.
+        shows_sql: Whether the query of each metric is written down too.
     """
     dialect = dialect_of(tables[None])
     with ExitStack() as kept:
@@ -44,11 +45,11 @@ def collect(tables: Tables, plan: Plan) -> Collected:
         members = keep(members, kept) if plan.segments else members
         base = Collected(Cut(counts), excluded)
         try:
-            return _measured(tables, members, plan, base, dialect=dialect)
+            return _measured(tables, members, plan, base, dialect=dialect, shows_sql=shows_sql)
         except Exception:
             if not plan.metrics:
                 raise
-        return _one_by_one(tables, members, plan, base, dialect=dialect)
+        return _one_by_one(tables, members, plan, base, dialect=dialect, shows_sql=shows_sql)
 
 
 def collect_rows(
@@ -71,7 +72,9 @@ def statement(tables: Tables, plan: Plan, limits: Mapping[str, units.Limits], *,
     return aggregate.sums(table, blocks, by=(ARM,), complete=_complete(plan), shifts=none)
 
 
-def _measured(tables: Tables, members: Table, plan: Plan, base: Collected, *, dialect: str) -> Collected:
+def _measured(
+    tables: Tables, members: Table, plan: Plan, base: Collected, *, dialect: str, shows_sql: bool
+) -> Collected:
     with ExitStack() as kept:
         sample = _sample(tables, members, plan, kept, dialect=dialect)
         found = _summed(sample, plan, base, complete=_complete(plan))
@@ -79,17 +82,20 @@ def _measured(tables: Tables, members: Table, plan: Plan, base: Collected, *, di
         metric.key: to_sql(
             statement(tables, plan.only(metric), sample.limits, dialect=dialect), dialect=dialect
         )
-        for metric in plan.metrics
+        for metric in (plan.metrics if shows_sql else ())
     }
     return replace(found, sql=sql)
 
 
-def _one_by_one(tables: Tables, members: Table, plan: Plan, base: Collected, *, dialect: str) -> Collected:
+def _one_by_one(
+    tables: Tables, members: Table, plan: Plan, base: Collected, *, dialect: str, shows_sql: bool
+) -> Collected:
     # Who fails must not take the others along; they are measured again alone, which only a failure costs.
     together = base
     for metric in plan.metrics:
         try:
-            found = _measured(tables, members, plan.only(metric), base, dialect=dialect)
+            alone = plan.only(metric)
+            found = _measured(tables, members, alone, base, dialect=dialect, shows_sql=shows_sql)
         except Exception as error:  # noqa: BLE001 — engines share no class of errors
             together = replace(together, failures={**together.failures, metric.key: _sentence(error)})
         else:

@@ -65,15 +65,17 @@ def plan_of(experiment: ExperimentOut, metrics: Sequence[MetricOut], options: Op
     )
 
 
-def analyze_events(tables: Tables, plan: Plan) -> Document:
+def analyze_events(tables: Tables, plan: Plan, *, shows_sql: bool = True) -> Document:
     """The result of an experiment over tables of events, wherever they are.
 
     Args:
         tables: By the key of their source; None is the built-in one, which has the exposures. Every event
             once: who may have it twice calls `distinct_events` first.
         plan: What to compute.
+        shows_sql: Whether the query of each metric is written down too, which takes a moment for each.
     """
-    return conclude(plan, collect({key: complete(table) for key, table in tables.items()}, plan))
+    completed = {key: complete(table) for key, table in tables.items()}
+    return conclude(plan, collect(completed, plan, shows_sql=shows_sql))
 
 
 def complete(table: Table) -> Table:

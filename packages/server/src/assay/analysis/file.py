@@ -9,12 +9,13 @@ from ibis.backends.duckdb import Backend
 from ibis.expr.types import Table
 
 from assay.analysis import units
-from assay.analysis.assignment import ARM
+from assay.analysis.assignment import ARM, dimension_column
 from assay.analysis.computing import collect_rows
 from assay.analysis.conclude import conclude
 from assay.analysis.document import Document
 from assay.analysis.errors import UnknownArm
-from assay.analysis.plan import ArmPlan, Kind, Measure, MetricPlan, Plan
+from assay.analysis.plan import ArmPlan, Dimension, Kind, Measure, MetricPlan, Plan
+from assay.analysis.reading import records
 from assay.shared.errors import Invalid
 from assay.sources import service as sources
 
@@ -32,15 +33,18 @@ class FileRequest:
     """What to read from a file of one row per unit.
 
     Attributes:
+        unit: Column that identifies the unit; None takes every row for another unit and does not look.
         metrics: Columns to compare.
         ratios: Names of ratio metrics, each with its numerator and denominator column.
         caps: Metrics that are also read capped, each with the pooled quantile of all units to cap at.
         weights: Planned weights per arm; empty means equal ones.
+        segments: Columns the result is also cut by.
+        covariates: Metrics, each with a column known before exposure that adjusts it.
         zero_fill: Count a unit without a value as 0 instead of leaving it out.
     """
 
     path: Path
-    unit: str
+    unit: str | None
     variant: str
     control: str
     metrics: Sequence[str] = ()
@@ -48,6 +52,8 @@ class FileRequest:
     caps: Mapping[str, float] = field(default_factory=dict[str, float])
     weights: Mapping[str, float] = field(default_factory=dict[str, float])
     alpha: float = 0.05
+    segments: Sequence[str] = ()
+    covariates: Mapping[str, str] = field(default_factory=dict[str, str])
     zero_fill: bool = False
 
 
@@ -60,23 +66,32 @@ def analyze_file(request: FileRequest) -> Document:
     """
     columns = _columns(request)
     engine = sources.local_engine()
-    names = {request.unit, request.variant} - set(columns)
-    table = sources.open_file(engine, request.path, as_text=names)
+    named = set(_named(request)) - set(columns)
+    table = sources.open_file(engine, request.path, as_text=named)
     with sources.readable(request.path):
         return _analyze(engine, table, request, columns)
 
 
 def _analyze(engine: Backend, table: Table, request: FileRequest, columns: Sequence[str]) -> Document:
-    sources.require_columns(table, [request.unit, request.variant, *columns])
-    for column in columns:
+    sources.require_columns(table, [*_named(request), *columns, *request.covariates.values()])
+    for column in (*columns, *request.covariates.values()):
         sources.require_measurable(table, column)
     # The inner names carry a prefix, so that a metric column may be called `unit` or `arm`.
     names = {f"metric:{column}": column for column in columns}
-    sample = units.from_rows(table, unit=request.unit, arm=request.variant, columns=names, arms=None)
+    others = {_before(metric): column for metric, column in request.covariates.items()}
+    others |= {dimension_column(column): column for column in request.segments}
+    sample = units.from_rows(table, unit=request.unit, arm=request.variant, columns=names | others, arms=None)
     rows = _zero_filled(sample.table, names) if request.zero_fill else sample.table
-    rows = engine.create_table("units", rows, temp=True)
+    rows = _as_text(rows, [dimension_column(column) for column in request.segments])
+    if sample.excluded.in_several_arms:
+        rows = engine.create_table("units", rows, temp=True)
     plan = _plan(request, rows)
     return conclude(plan, collect_rows(rows, plan, sample.excluded))
+
+
+def _named(request: FileRequest) -> list[str]:
+    names = [request.variant, *request.segments]
+    return names if request.unit is None else [request.unit, *names]
 
 
 def _columns(request: FileRequest) -> list[str]:
@@ -92,6 +107,9 @@ def _columns(request: FileRequest) -> list[str]:
             raise InvalidRequest(f"cap for {metric!r}, which is not among the metrics", value=metric)
         if not 0 < quantile < 1:
             raise InvalidRequest(f"a cap is a quantile between 0 and 1, not {quantile}", value=quantile)
+    for metric in request.covariates:
+        if metric not in request.metrics:
+            raise InvalidRequest(f"covariate of {metric!r}, which is not among the metrics", value=metric)
     for arm, weight in request.weights.items():
         if not (math.isfinite(weight) and weight >= 0):
             raise InvalidRequest(f"weight of {arm!r} must be a number from 0 on, not {weight}", value=weight)
@@ -106,6 +124,10 @@ def _require_unique(keys: Sequence[str]) -> None:
             f"two metrics would be called {repeated[-1]!r}; leave one out or give the ratio another name",
             value=repeated[-1],
         )
+
+
+def _as_text(table: Table, columns: Sequence[str]) -> Table:
+    return table.mutate(**{column: table[column].cast("string") for column in columns}) if columns else table
 
 
 def _zero_filled(table: Table, names: Mapping[str, str]) -> Table:
@@ -124,7 +146,7 @@ def _plan(request: FileRequest, rows: Table) -> Plan:
         raise UnknownArm(f"weight for {strange[0]!r}, which does not occur in column {request.variant!r}")
     ordered = [request.control, *(arm for arm in arms if arm != request.control)]
     return Plan(
-        unit=request.unit,
+        unit=request.unit or "row",
         control=request.control,
         arms=tuple(ArmPlan(arm, request.weights.get(arm, 1.0)) for arm in ordered),
         metrics=_metrics(request, rows),
@@ -133,6 +155,7 @@ def _plan(request: FileRequest, rows: Table) -> Plan:
             for metric, quantile in request.caps.items()
         ),
         alpha=request.alpha,
+        segments=tuple(Dimension(column) for column in request.segments),
     )
 
 
@@ -150,7 +173,11 @@ def _arms(rows: Table) -> list[str]:
 def _metrics(request: FileRequest, rows: Table) -> tuple[MetricPlan, ...]:
     single = [
         MetricPlan(
-            key=column, name=column, kind=_kind(rows, f"metric:{column}"), columns=(f"metric:{column}",)
+            key=column,
+            name=column,
+            kind=_kind(rows, f"metric:{column}"),
+            columns=(f"metric:{column}",),
+            covariates=(_before(column),) if column in request.covariates else (),
         )
         for column in request.metrics
     ]
@@ -176,6 +203,10 @@ def _capped_key(metric: str) -> str:
     return f"{metric}_capped"
 
 
+def _before(metric: str) -> str:
+    return f"before:{metric}"
+
+
 def _capped(metric: str) -> str:
     return f"capped:{metric}"
 
@@ -190,7 +221,7 @@ def _is_zero_or_one(rows: Table, column: str) -> bool:
     if kind.is_boolean():
         return True
     values = rows[column]
-    others = (values.notnull() & (values != 0) & (values != 1)).sum().fill_null(0)
-    seen = values.count()
-    (found,) = rows.aggregate(others=others, seen=seen).to_pyarrow().to_pylist()
-    return found["others"] == 0 and found["seen"] > 0
+    strange = rows.filter(values.notnull() & (values != 0) & (values != 1))
+    if records(strange.select(column).limit(1)):
+        return False
+    return bool(records(rows.filter(values.notnull()).select(column).limit(1)))

@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 
 from assay.access.router import router as access
+from assay.analysis.preview_routes import router as metric_previews
 from assay.analysis.router import router as results
 from assay.api.problems import RESPONSES
 from assay.evaluation.preview_routes import router as previews
@@ -18,7 +19,9 @@ from assay.projects.router import router as projects
 from assay.sources.router import router as sources
 
 router = APIRouter(prefix="/api/v1", responses=RESPONSES)
-for domain in (projects, access, flags, previews, metrics, experiments, events, evaluation, results, sources):
+FLAGS = (flags, previews, evaluation)
+ANALYSIS = (metrics, metric_previews, experiments, events, results, sources)
+for domain in (projects, access, *FLAGS, *ANALYSIS):
     router.include_router(domain)
 for part_of_events in (rejected_events, environment_events, otlp):
     router.include_router(part_of_events)

@@ -173,6 +173,13 @@ def analyze(
     weight: Annotated[
         list[str], typer.Option("--weight", help="ARM=WEIGHT, where arms were not meant to be equal.")
     ] = [],  # noqa: B006
+    segment: Annotated[
+        list[str], typer.Option("--segment", help="Column to cut the result by; may be given again.")
+    ] = [],  # noqa: B006
+    covariate: Annotated[
+        list[str],
+        typer.Option("--covariate", help="METRIC=COLUMN known before exposure, to adjust the metric by."),
+    ] = [],  # noqa: B006
     alpha: Annotated[float, typer.Option(help="Intervals cover with probability 1 - alpha.")] = 0.05,
     zero_fill: Annotated[
         bool, typer.Option("--zero-fill", help="Count a unit without a value as 0 instead of leaving it out.")
@@ -200,6 +207,8 @@ def analyze(
         ratios=ratio,
         caps=cap,
         weights=weight,
+        segments=segment,
+        covariates=covariate,
         alpha=alpha,
         zero_fill=zero_fill,
         output=output,

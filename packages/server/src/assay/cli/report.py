@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from assay.analysis.document import Comparison, Document, Estimate, MetricResult
+from assay.analysis.document import Adjusted, Comparison, Document, Estimate, MetricResult
 from assay.cli.console import table
 from assay.shared.numbers import number, percent, points, probability
 
@@ -15,7 +15,10 @@ Show = Callable[[float | None], str]
 def report(document: Document) -> RenderableType:
     """Arms, warnings, and a table per metric."""
     return Group(
-        _arms(document), *_warnings(document), *(_metric(metric, document) for metric in document.metrics)
+        _arms(document),
+        *_warnings(document),
+        *(_metric(metric, document) for metric in document.metrics),
+        *(_segment(metric, document) for metric in document.metrics if document.segments),
     )
 
 
@@ -52,15 +55,14 @@ def _metric(metric: MetricResult, document: Document) -> RenderableType:
     is_share = metric.kind.is_share
     by_arm = {comparison.arm: comparison for comparison in metric.comparisons}
     level = f"{1 - document.alpha:.4g}"
-    rows = [
-        [
-            arm.arm,
-            f"{arm.units:,}",
-            percent(arm.mean) if is_share else number(arm.mean),
-            *_cells(by_arm.get(arm.arm), points if is_share else number),
-        ]
-        for arm in metric.arms
-    ]
+    shown = points if is_share else number
+    rows: list[list[str]] = []
+    for arm in metric.arms:
+        compared = by_arm.get(arm.arm)
+        value = percent(arm.mean) if is_share else number(arm.mean)
+        rows.append([arm.arm, f"{arm.units:,}", value, *_cells(compared, shown)])
+        if compared is not None and compared.adjusted is not None:
+            rows.append([f"{arm.arm}, adjusted", "", "", *_cells(compared.adjusted, shown)])
     difference = "difference, points" if is_share else "difference"
     columns = ["arm", "units", "value", difference, "lift", "p"]
     return Group(
@@ -68,7 +70,20 @@ def _metric(metric: MetricResult, document: Document) -> RenderableType:
     )
 
 
-def _cells(comparison: Comparison | None, shown: Show) -> Sequence[str]:
+def _segment(metric: MetricResult, document: Document) -> RenderableType:
+    shown = points if metric.kind.is_share else number
+    rows = [
+        [f"{segment.dimension}: {segment.value or segment.kind}", compared.arm, *_cells(compared, shown)]
+        for segment in document.segments
+        for found in segment.metrics
+        if found.metric == metric.metric
+        for compared in found.comparisons
+    ]
+    columns = ["segment", "arm", "difference", "lift", "p"]
+    return table(f"{metric.name} by segment; many cuts find something by chance alone", columns, rows)
+
+
+def _cells(comparison: Comparison | Adjusted | None, shown: Show) -> Sequence[str]:
     if comparison is None:
         return ["", "", ""]
     return [
@@ -85,7 +100,8 @@ def _with_interval(estimate: Estimate, shown: Show) -> str:
 
 
 def _notes(metric: MetricResult) -> list[Text]:
-    notes = [
+    notes = [] if metric.failure is None else [f"cannot be computed: {metric.failure.sentence}"]
+    notes += [
         f"{arm.missing:,} units of {arm.arm} have no value and are left out"
         for arm in metric.arms
         if arm.missing

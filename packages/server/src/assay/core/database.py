@@ -132,6 +132,11 @@ def sqlalchemy_url(url: str) -> URL:
     return parsed.set(drivername="postgresql+psycopg")
 
 
+def url_of(session: ReadSession) -> str:
+    """The URL of the database that a session is open on, for readers that connect by themselves."""
+    return session.get_bind().engine.url.render_as_string(hide_password=False)
+
+
 def libpq_url(url: str) -> str:
     """The same URL for tools that speak to libpq directly."""
     return sqlalchemy_url(url).set(drivername="postgresql").render_as_string(hide_password=False)

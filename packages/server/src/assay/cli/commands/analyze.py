@@ -21,6 +21,8 @@ def analyze(
     ratios: Sequence[str],
     caps: Sequence[str],
     weights: Sequence[str],
+    segments: Sequence[str],
+    covariates: Sequence[str],
     alpha: float,
     zero_fill: bool,
     output: Format,
@@ -35,6 +37,8 @@ def analyze(
         ratios=_once(_ratio(text) for text in ratios),
         caps=_once(_figure(text) for text in caps),
         weights=_once(_figure(text) for text in weights),
+        segments=segments,
+        covariates=_once(_sides(text, text.partition("=")) for text in covariates),
         alpha=alpha,
         zero_fill=zero_fill,
     )
