@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 
 from assay import __version__
-from assay.cli import flags, resources, sources
+from assay.cli import events, flags, resources, sources
 from assay.cli.console import Format, err
 from assay.shared.errors import AssayError
 
@@ -24,6 +24,8 @@ app.add_typer(resources.project, name="project")
 app.add_typer(flags.app, name="flag")
 app.add_typer(resources.metric, name="metric")
 app.add_typer(resources.experiment, name="experiment")
+resources.events.command("load")(events.load)
+resources.events.add_typer(events.rejected, name="rejected")
 app.add_typer(resources.events, name="events")
 app.add_typer(sources.app, name="source")
 database = typer.Typer(help="The database's schema.", no_args_is_help=True)

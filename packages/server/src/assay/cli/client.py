@@ -79,7 +79,7 @@ class Client:
 
         async def work() -> None:
             for batch in batches:
-                sent(await self._acknowledged(batch, project=project, environment=environment))
+                sent(await self.deliver(batch, project=project, environment=environment))
 
         try:
             async with asyncio.TaskGroup() as group:
@@ -89,17 +89,8 @@ class Client:
             # The senders fail for the same reason; people need one sentence, not a group.
             raise failures.exceptions[0] from failures
 
-    async def results(self, project: str, experiment: str, *, progress: Callable[[float, str], None]) -> Any:  # noqa: ANN401 — JSON
-        """Begins an analysis, waits for it, and reads its result."""
-        path = f"/api/v1/projects/{project}/experiments/{experiment}/results"
-        task = await self.post(path)
-        while task["state"] in {"PENDING", "PROCESSING"}:
-            progress(task["progress"], task["note"])
-            await asyncio.sleep(POLL_SECONDS)
-            task = await self.get(f"{path}/{task['id']}")
-        return await self.get(f"{path}/{task['id']}/document")
-
-    async def _acknowledged(self, batch: Sequence[Event], *, project: str, environment: str) -> Any:  # noqa: ANN401 — JSON
+    async def deliver(self, batch: Sequence[Event], *, project: str, environment: str) -> Any:  # noqa: ANN401 — JSON
+        """Sends a batch of events until the server has acknowledged it, waiting when it asks for that."""
         deadline = asyncio.get_running_loop().time() + GIVE_UP_AFTER_SECONDS
         for attempt in range(1, 1000):
             try:
@@ -110,6 +101,16 @@ class Client:
                     raise
                 await asyncio.sleep(pause)
         raise ServerUnreachable("the server kept refusing the batch")
+
+    async def results(self, project: str, experiment: str, *, progress: Callable[[float, str], None]) -> Any:  # noqa: ANN401 — JSON
+        """Begins an analysis, waits for it, and reads its result."""
+        path = f"/api/v1/projects/{project}/experiments/{experiment}/results"
+        task = await self.post(path)
+        while task["state"] in {"PENDING", "PROCESSING"}:
+            progress(task["progress"], task["note"])
+            await asyncio.sleep(POLL_SECONDS)
+            task = await self.get(f"{path}/{task['id']}")
+        return await self.get(f"{path}/{task['id']}/document")
 
     async def _send(
         self,
