@@ -54,22 +54,32 @@ _LONGEST_CHAIN = 6
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CompiledRuleset:
-    """An immutable ruleset ready for evaluation; safe to share between threads and to swap as a whole."""
+    """An immutable ruleset ready for evaluation; safe to share between threads and to swap as a whole.
+
+    Attributes:
+        independent: Keys of flags whose walk rests on nothing but the flag itself.
+    """
 
     ruleset: Ruleset
     flags: Mapping[str, Flag]
     walks: Mapping[str, Walk]
     transitions: tuple[datetime, ...]
     reads_the_clock: bool
+    independent: frozenset[str] = frozenset()
 
 
-def link(ruleset: Ruleset) -> CompiledRuleset:
+def link(ruleset: Ruleset, earlier: CompiledRuleset | None = None) -> CompiledRuleset:
     """The compiled form of a ruleset that passed `rules.check`.
+
+    Args:
+        earlier: What was compiled before; flags that are the same objects keep their walks.
 
     Raises:
         UnknownReference: It names something it does not have, or a cycle.
     """
     linker = _Linker(ruleset)
+    if earlier is not None:
+        linker.keep(earlier)
     walks = {key: linker.walk(key) for key in linker.flags}
     return CompiledRuleset(
         ruleset=ruleset,
@@ -77,6 +87,7 @@ def link(ruleset: Ruleset) -> CompiledRuleset:
         walks=walks,
         transitions=_transitions(ruleset.flags),
         reads_the_clock=linker.reads_the_clock,
+        independent=frozenset(linker.independent),
     )
 
 
@@ -113,6 +124,16 @@ class _Linker:
         self._parts: dict[int, Part] = {}
         self._unfinished: set[tuple[str, str]] = set()
         self.reads_the_clock = False
+        self.independent: set[str] = set()
+        # How often a flag or segment has referred to something else.
+        self._references = 0
+
+    def keep(self, earlier: CompiledRuleset) -> None:
+        """Keeps the walks of flags that have not changed and rest on nothing that may have."""
+        for key in earlier.independent:
+            if self.flags.get(key) is earlier.flags[key]:
+                self._walks[key] = earlier.walks[key]
+                self.independent.add(key)
 
     def walk(self, key: str) -> Walk:
         """The compiled walk of a flag."""
@@ -121,8 +142,11 @@ class _Linker:
             return known
         flag = _found(self.flags, key, "flag")
         self._enter("flag", key)
+        references = self._references
         made = self._walks[key] = _FlagCompiler(flag, self).walk()
         self._unfinished.discard(("flag", key))
+        if self._references == references:
+            self.independent.add(key)
         return made
 
     def clause(self, clause: Clause) -> Part:
@@ -134,6 +158,7 @@ class _Linker:
 
     def members(self, segment_id: str) -> Part:
         """The compiled membership of a segment."""
+        self._references += 1
         if segment_id not in self._members:
             segment: Segment = _found(self._segments, segment_id, "segment")
             self._enter("segment", segment_id)
@@ -143,6 +168,7 @@ class _Linker:
 
     def serves(self, prerequisite: Prerequisite) -> Part:
         """Whether another flag is enabled and serves one of the prerequisite's variants."""
+        self._references += 1
         walk = self.walk(prerequisite.flag)
         if not self.flags[prerequisite.flag].enabled:
             return NEVER
@@ -151,12 +177,17 @@ class _Linker:
 
     def layer_of(self, split: Split) -> Layer | None:
         """The layer of a split, if it has one."""
-        return None if split.layer is None else _found(self._layers, split.layer, "layer")
+        if split.layer is None:
+            return None
+        self._references += 1
+        return _found(self._layers, split.layer, "layer")
 
     def holdouts_of(self, split: Split) -> list[Holdout]:
         """The holdouts that keep units out of a split's experiment."""
         if split.experiment is None:
             return []
+        # Whether or not one concerns it: with the next revision one may.
+        self._references += 1
         return [
             each
             for each in self._holdouts
@@ -164,7 +195,8 @@ class _Linker:
         ]
 
     def logic(self, logic: JsonLogic, flag_key: str) -> Callable[[Values, datetime], object]:
-        """An expression compiled; whether it reads the clock is remembered."""
+        """An expression compiled; whether it reads the clock is remembered, so it is looked at each time."""
+        self._references += 1
         self.reads_the_clock = self.reads_the_clock or reads_the_clock(logic.expression)
         return compile_logic(logic, flag_key)
 

@@ -45,20 +45,30 @@ class Snapshot:
         "version",
     )
 
-    def __init__(self, environment_id: uuid.UUID, ruleset: Ruleset, *, loaded_at: float) -> None:
+    def __init__(
+        self,
+        environment_id: uuid.UUID,
+        ruleset: Ruleset,
+        datafile: bytes,
+        *,
+        earlier: "Snapshot | None",
+        loaded_at: float,
+    ) -> None:
         """Compile the ruleset: some milliseconds per hundred flags, so never on the event loop.
 
         Args:
             ruleset: As the datafile's parser gives it.
+            datafile: What the parser read.
+            earlier: The one it replaces; what has not changed is not compiled again.
 
         Raises:
             InvalidRuleset: The ruleset fails the engine's check.
         """
         self.environment_id = environment_id
         self.revision = ruleset.revision
-        self.datafile = dumps(ruleset)
-        self.compiled = _compiled(ruleset)
-        self.version = f"{ruleset.revision}-{hashlib.blake2b(self.datafile, digest_size=6).hexdigest()}"
+        self.datafile = datafile
+        self.compiled = _compiled(ruleset, earlier.compiled if earlier else None)
+        self.version = f"{ruleset.revision}-{hashlib.blake2b(datafile, digest_size=6).hexdigest()}"
         self.seed = f"{environment_id}/{self.version}".encode()
         self.loaded_at = loaded_at
         self._metadata = set_metadata(ruleset)
@@ -112,13 +122,19 @@ class Snapshot:
         return serve if isinstance(serve, Split) else None
 
 
-def _compiled(ruleset: Ruleset) -> CompiledRuleset:
+def _compiled(ruleset: Ruleset, earlier: CompiledRuleset | None) -> CompiledRuleset:
     # Not `compile_ruleset`, which would write and read the ruleset once more: it came from a datafile.
     if problems := errors(check_meaning(ruleset)):
         raise InvalidRuleset(problems)
-    return link(ruleset)
+    return link(ruleset, earlier)
 
 
-def build(environment_id: uuid.UUID, ruleset: Ruleset) -> Snapshot:
+def build(
+    environment_id: uuid.UUID,
+    ruleset: Ruleset,
+    datafile: bytes | None = None,
+    earlier: Snapshot | None = None,
+) -> Snapshot:
     """The snapshot of a ruleset, served from now on."""
-    return Snapshot(environment_id, ruleset, loaded_at=time.time())
+    written = dumps(ruleset) if datafile is None else datafile
+    return Snapshot(environment_id, ruleset, written, earlier=earlier, loaded_at=time.time())

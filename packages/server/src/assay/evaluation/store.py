@@ -16,8 +16,9 @@ from assay.core.database import Database, ReadSession
 from assay.evaluation.snapshots import Served, Snapshot, build
 from assay.evaluation.streams import Hub
 from assay.flags import service as flags
+from assay.flags.service import Published
 from assay.projects import service as projects
-from assay_engine import InvalidRuleset, Ruleset
+from assay_engine import InvalidRuleset
 
 log = structlog.get_logger()
 
@@ -102,8 +103,8 @@ class Store:
             if (known := self._snapshots.get(environment_id)) is not None:
                 return known
             async with self._database.reading(isolation="REPEATABLE READ") as tx:
-                ruleset = await flags.published_ruleset(tx, environment_id)
-            snapshot = await anyio.to_thread.run_sync(build, environment_id, ruleset)
+                published = await flags.published(tx, environment_id)
+            snapshot = await _built(environment_id, published, None)
             self._snapshots[environment_id] = snapshot
             return snapshot
 
@@ -148,8 +149,8 @@ class Store:
                 changed = await self._changed(tx)
             self._credentials = Credentials(keyring, secret)
             self.hub.end_of_keys(keyring.identifiers)
-            for environment_id, ruleset in changed.items():
-                await self._replace(environment_id, ruleset)
+            for environment_id, published in changed.items():
+                await self._replace(environment_id, published)
             self.freshness.checked_at = asked_at
 
     def collect(self) -> dict[uuid.UUID, Counter[Served]]:
@@ -164,23 +165,30 @@ class Store:
     async def _secret(self) -> bytes:
         return await self._database.write(lambda tx: access.secret(tx, STREAM_SECRET))
 
-    async def _changed(self, tx: ReadSession) -> Mapping[uuid.UUID, Ruleset]:
+    async def _changed(self, tx: ReadSession) -> Mapping[uuid.UUID, Published]:
         revisions = await projects.environment_revisions(tx)
         return {
-            environment_id: await flags.published_ruleset(tx, environment_id)
+            environment_id: await flags.published(tx, environment_id)
             for environment_id, snapshot in list(self._snapshots.items())
             if revisions.get(environment_id, snapshot.revision) != snapshot.revision
         }
 
-    async def _replace(self, environment_id: uuid.UUID, ruleset: Ruleset) -> None:
+    async def _replace(self, environment_id: uuid.UUID, published: Published) -> None:
         try:
-            snapshot = await anyio.to_thread.run_sync(build, environment_id, ruleset)
+            snapshot = await _built(environment_id, published, self._snapshots[environment_id])
         except InvalidRuleset as error:
             # Publishing checks, so this is another version of Assay's work; what is served stays.
-            where = {"environment": str(environment_id), "revision": ruleset.revision}
+            where = {"environment": str(environment_id), "revision": published.ruleset.revision}
             log.error("ruleset_refused", **where, why=str(error))  # noqa: TRY400 — the sentence says it all
             return
         self._retired.append(self._snapshots[environment_id])
         self._snapshots[environment_id] = snapshot
         self.hub.announce(environment_id, snapshot.version, snapshot.loaded_at)
         log.info("snapshot_replaced", environment=str(environment_id), revision=snapshot.revision)
+
+
+async def _built(environment_id: uuid.UUID, published: Published, earlier: Snapshot | None) -> Snapshot:
+    # Compiling takes a while; requests must not wait for it.
+    return await anyio.to_thread.run_sync(
+        build, environment_id, published.ruleset, published.datafile, earlier
+    )

@@ -3,16 +3,18 @@
 The engine's parser is the only one; what is stored is what it gave back, so that equal flags have equal text.
 """
 
-import json
 from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from threading import Lock
 from typing import Any, TypeVar
+
+import msgspec
 
 from assay.flags.errors import MalformedFlag, Unpublishable
 from assay.shared.errors import Detail
 from assay_engine import DatafileError, Flag, Ruleset
 from assay_engine.parsing import (
+    FORMAT,
     MOST_FLAGS,
     flag_from_json,
     holdout_from_json,
@@ -27,6 +29,11 @@ BOOLEAN_VARIANTS: Mapping[str, Any] = {"on": True, "off": False}
 
 T = TypeVar("T")
 Document = dict[str, Any]
+
+# Quicker than the standard library's, which counts when thousands of flags are published.
+_ENCODER, _DECODER = msgspec.json.Encoder(), msgspec.json.Decoder()
+_known: dict[str, Flag] = {}
+_knowing = Lock()
 
 _REWRITTEN: Mapping[str, Callable[[object], Document]] = {
     "segment": lambda document: segment_to_json(segment_from_json(document)),
@@ -56,12 +63,24 @@ class Texts:
         """The ruleset of these documents, ordered by key."""
         return Ruleset(
             flags=tuple(parsed_flag(text) for _, text in sorted(self.flags.items())),
-            segments=tuple(segment_from_json(json.loads(text)) for text in self._of("segment")),
-            layers=tuple(layer_from_json(json.loads(text)) for text in self._of("layer")),
-            holdouts=tuple(holdout_from_json(json.loads(text)) for text in self._of("holdout")),
+            segments=tuple(segment_from_json(_DECODER.decode(text)) for text in self._of("segment")),
+            layers=tuple(layer_from_json(_DECODER.decode(text)) for text in self._of("layer")),
+            holdouts=tuple(holdout_from_json(_DECODER.decode(text)) for text in self._of("holdout")),
             environment=environment,
             revision=revision,
         )
+
+    def datafile(self, *, environment: str, revision: int) -> bytes:
+        """What `dumps` makes of the ruleset, put together from documents that are in its form already."""
+        head = {"format": FORMAT, "environment": environment, "revision": revision}
+        written = to_text({name: value for name, value in head.items() if value})
+        parts = [(kind, list(self._of(kind))) for kind in ("segment", "layer", "holdout")]
+        members = [
+            written[1:-1],
+            f'"flags":{json_array(text for _, text in sorted(self.flags.items()))}',
+            *(f'"{kind}s":{json_array(texts)}' for kind, texts in parts if texts),
+        ]
+        return f"{{{','.join(members)}}}".encode()
 
     def with_flags(self, flags: Mapping[str, str]) -> "Texts":
         """The documents with these flags added or replaced."""
@@ -148,8 +167,8 @@ def part_configuration(document: Mapping[str, Any]) -> Document:
 
 
 def to_text(document: Mapping[str, object]) -> str:
-    """The document as it is stored."""
-    return json.dumps(document, separators=(",", ":"), allow_nan=False)
+    """The document, which a parser has read, as it is stored."""
+    return _ENCODER.encode(document).decode()
 
 
 def json_array(texts: Iterable[str]) -> str:
@@ -157,10 +176,21 @@ def json_array(texts: Iterable[str]) -> str:
     return f"[{','.join(texts)}]"
 
 
-@lru_cache(MOST_FLAGS)
 def parsed_flag(text: str) -> Flag:
     """The flag of a stored document; kept, as one change leaves thousands of others as they are."""
-    return flag_from_json(json.loads(text))
+    flag = _known.get(text)
+    if flag is None:
+        flag = flag_from_json(_DECODER.decode(text))
+        remember(text, flag)
+    return flag
+
+
+def remember(text: str, flag: Flag) -> None:
+    """Keeps what the parser would make of a text, so that who has just written it need not read it."""
+    with _knowing:
+        if len(_known) >= MOST_FLAGS and text not in _known:
+            del _known[next(iter(_known))]
+        _known[text] = flag
 
 
 def check(ruleset: Ruleset) -> None:

@@ -5,6 +5,7 @@ changes of one environment happen one after the other, each checked against what
 READ COMMITTED is enough for that, and nobody is sent away by a serialization failure.
 """
 
+import asyncio
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -72,12 +73,18 @@ async def serve(
     """
     revision = await hold(tx, place) if revision is None else revision
     rest = (await repository.served(tx, place.environment_id)).without_flags(new).with_parts(parts or {})
-    await _check(place, rest, [each.flag for each in new.values()])
-    if parts:
-        await part_repository.put_parts(
-            tx, place.environment_id, parts, environment_revision=revision, action=action, by=by
-        )
-    await _revise(tx, place, new.values(), revision=revision, action=action, by=by)
+    # While PostgreSQL writes, this process checks: what fails is rolled back with everything else.
+    checking = asyncio.create_task(_check(place, rest, [each.flag for each in new.values()]))
+    try:
+        if parts:
+            await part_repository.put_parts(
+                tx, place.environment_id, parts, environment_revision=revision, action=action, by=by
+            )
+        await _revise(tx, place, new.values(), revision=revision, action=action, by=by)
+    finally:
+        await checking
+    for each in new.values():
+        documents.remember(each.document, each.flag)
     return revision
 
 

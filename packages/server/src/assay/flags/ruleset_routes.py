@@ -14,7 +14,7 @@ from assay.flags.routing import EnvironmentKey, ProjectKey, by
 from assay.flags.schemas import CloneRequest, RulesetPublished, StalenessOut
 from assay.projects import service as projects
 from assay.shared.pagination import Page
-from assay_engine import DatafileError, Ruleset, dumps, loads
+from assay_engine import DatafileError, Ruleset, loads
 
 router = APIRouter(
     prefix="/projects/{project}/environments/{environment}", tags=["flags"], route_class=RetryingRoute
@@ -33,8 +33,8 @@ QuietDays = Annotated[int, Query(ge=1, le=3650, description="For how long nothin
 async def get_ruleset(project: ProjectKey, environment: EnvironmentKey, tx: Reads) -> Response:
     """Reads all that an environment serves, as a datafile."""
     place = await projects.get_environment(tx, project, environment)
-    ruleset = await service.published_ruleset(tx, place.id)
-    return Response(await anyio.to_thread.run_sync(dumps, ruleset), media_type="application/json")
+    published = await service.published(tx, place.id)
+    return Response(published.datafile, media_type="application/json")
 
 
 @router.post("/ruleset", openapi_extra=_DATAFILE)

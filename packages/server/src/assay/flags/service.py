@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -224,7 +224,20 @@ async def clone(
     return await put_published(tx, project_key, environment_key, ruleset, by=by)
 
 
+@dataclass(frozen=True, slots=True)
+class Published:
+    """All that an environment serves, as a model and as a datafile."""
+
+    ruleset: Ruleset
+    datafile: bytes
+
+
 async def published_ruleset(tx: ReadSession, environment_id: uuid.UUID) -> Ruleset:
+    """The ruleset of `published`."""
+    return (await published(tx, environment_id)).ruleset
+
+
+async def published(tx: ReadSession, environment_id: uuid.UUID) -> Published:
     """All that an environment serves, ordered by key, with its revision.
 
     These are its published flags that are not archived, its segments, layers and holdouts.
@@ -235,8 +248,15 @@ async def published_ruleset(tx: ReadSession, environment_id: uuid.UUID) -> Rules
     # The revision first: should a publication come in between, it is announced with a higher one.
     environment = await projects.environment(tx, environment_id)
     texts = await repository.served(tx, environment_id)
+    key, revision = environment.key, environment.revision
+
+    def read() -> Published:
+        return Published(
+            texts.ruleset(environment=key, revision=revision),
+            texts.datafile(environment=key, revision=revision),
+        )
+
     # Thousands of flags take a while to parse; requests must not wait for it.
-    read = partial(texts.ruleset, environment=environment.key, revision=environment.revision)
     return await anyio.to_thread.run_sync(read)
 
 
