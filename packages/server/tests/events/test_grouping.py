@@ -113,8 +113,8 @@ async def test_requests_that_are_being_read_are_bounded_by_their_bytes(database:
     async with watched(database) as (_, committer, _place):
         with committer.room(600), pytest.raises(TooMuchWaiting), committer.room(401):
             pass
-        with committer.room(1_000):
-            pass
+        with committer.room(5_000):
+            assert committer.open_bytes == 5_000
 
 
 async def test_what_waits_at_the_end_is_stored(database: Database) -> None:

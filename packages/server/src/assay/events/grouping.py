@@ -59,7 +59,9 @@ class Committer:
         Raises:
             TooMuchWaiting: What waits already is as much as this process takes on.
         """
-        if self.waiting_events >= self._max_events or self.open_bytes + size > self._max_bytes:
+        # One request alone always has room, however narrow the bound.
+        is_full = self.open_bytes > 0 and self.open_bytes + size > self._max_bytes
+        if self.waiting_events >= self._max_events or is_full:
             raise TooMuchWaiting(
                 f"{self.waiting_events:,} events wait for the database; send this batch again in a second"
             )

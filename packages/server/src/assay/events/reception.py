@@ -83,7 +83,9 @@ class Reception:
         headers = self.request.headers
         length = headers.get("content-length", "")
         is_known = length.isdigit() and "content-encoding" not in headers
-        return int(length) if is_known else self.settings.max_body_bytes
+        # What announces more is refused when it is read, and needs no more room than that.
+        most = self.settings.max_body_bytes
+        return min(int(length), most) if is_known else most
 
     async def _body(self) -> bytes:
         encoding = self.request.headers.get("content-encoding")

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from assay import __version__
@@ -15,7 +16,17 @@ def up(*, host: str | None, port: int | None, data_directory: Path | None) -> No
     """Runs until a signal stops it."""
     settings = load_settings(host=host, port=port, data_directory=data_directory)
     configure_logging(settings, sys.stderr)
-    asyncio.run(_serve(settings))
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_serve(settings))
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    # What uvicorn is told of loops counts only where it makes its own, and here it runs beside the database.
+    if sys.platform == "win32":
+        return asyncio.new_event_loop
+    import uvloop
+
+    return uvloop.new_event_loop
 
 
 async def _serve(settings: Settings) -> None:
