@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 
 from assay import __version__
-from assay.cli import events, flags, resources, sources
+from assay.cli import events, experiments, flags, resources, sources
 from assay.cli.console import Format, err
 from assay.shared.errors import AssayError
 
@@ -23,6 +23,7 @@ app = typer.Typer(
 app.add_typer(resources.project, name="project")
 app.add_typer(flags.app, name="flag")
 app.add_typer(resources.metric, name="metric")
+experiments.add_to(resources.experiment)
 app.add_typer(resources.experiment, name="experiment")
 resources.events.command("load")(events.load)
 resources.events.add_typer(events.rejected, name="rejected")

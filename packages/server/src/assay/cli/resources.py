@@ -82,29 +82,18 @@ def create_metric(
     command.create_from_file(f"/api/v1/projects/{project}/metrics", file, url=url)
 
 
-@experiment.command("list")
-def list_experiments(
-    *, project: Project = DEFAULT_PROJECT, url: Url = DEFAULT_URL, output: Output = Format.TABLE
-) -> None:
-    """Lists the experiments of a project.
-
-    Example: assay experiment list --project shop
-    """
-    from assay.cli.commands import resources as command
-
-    path = f"/api/v1/projects/{project}/experiments"
-    command.show_list(path, ["key", "name", "control", "created_at"], url=url, output=output)
-
-
 @experiment.command("create")
 def create_experiment(
     file: DefinitionFile, *, project: Project = DEFAULT_PROJECT, url: Url = DEFAULT_URL
 ) -> None:
-    """Registers an observed experiment from a JSON file.
+    """Registers an observed experiment from a JSON file, or with a plan makes a DRAFT.
 
-    Example of the file:
+    Examples of the file:
 
       {"key": "gate", "name": "Gate", "arms": [{"key": "a"}, {"key": "b"}], "control": "a", "metrics": []}
+
+      {"key": "form", "name": "Form", "arms": [{"key": "off"}, {"key": "on"}], "control": "off",
+      "plan": {"flag": "form", "goals": [{"metric": "orders", "smallest_effect": 0.05}]}}
     """
     from assay.cli.commands import resources as command
 

@@ -1,6 +1,6 @@
 """What the page of an experiment says, without a request or a database."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,6 +14,12 @@ from assay.web.results import Results, finished
 
 # A run that nobody takes up for this long is worth a word about workers.
 WAITING_TOO_LONG_SECONDS = 15
+METHODS = {
+    "fixed": "one look at the end",
+    "group_sequential": "a few planned looks",
+    "always_valid": "valid at every look",
+    "bayesian": "Bayesian",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +41,29 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True)
+class Planned:
+    """Where a planned experiment stands, and by which plan.
+
+    Attributes:
+        began: When the phase did; None before the start.
+        departures: What was changed after the start, as sentences.
+    """
+
+    state: str
+    outcome: str | None
+    hypothesis: str
+    flag: str
+    method: str
+    goals: Sequence[str]
+    guardrails: Sequence[str]
+    phase: int | None
+    began: Moment | None
+    coverage: str
+    plan_hash: str | None
+    departures: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
 class ExperimentPage:
     """The page of an experiment."""
 
@@ -47,6 +76,7 @@ class ExperimentPage:
     metrics: Sequence[str]
     environment: str
     created: Moment
+    planned: Planned | None
     results: Results | None
     running: Running | None
     failed: Failed | None
@@ -79,10 +109,42 @@ def experiment_page(
         metrics=[metric.name for metric in metrics],
         environment=experiment.assignments.environment,
         created=moment(experiment.created_at, now=now),
+        planned=_planned(experiment, now=now),
         results=None if result is None else finished(result, experiment, metrics, labels, now=now),
         running=_running(newest, now=now),
         failed=_failed(newest, now=now),
     )
+
+
+def _planned(experiment: ExperimentOut, *, now: datetime) -> Planned | None:
+    plan, phase = experiment.plan, experiment.phase
+    if plan is None or experiment.state is None:
+        return None
+    return Planned(
+        state=experiment.state,
+        outcome=None if experiment.outcome is None else experiment.outcome.replace("_", " ").lower(),
+        hypothesis=plan.hypothesis,
+        flag=plan.flag or "none yet",
+        method=METHODS[plan.method.kind],
+        goals=[goal.metric for goal in plan.goals],
+        guardrails=[guardrail.metric for guardrail in plan.guardrails],
+        phase=None if phase is None else phase.number,
+        began=None if phase is None else moment(phase.started_at, now=now),
+        coverage=f"{plan.coverage if phase is None else phase.coverage:.4g}",
+        plan_hash=None if phase is None else phase.plan_hash,
+        departures=list(_departures(experiment)),
+    )
+
+
+def _departures(experiment: ExperimentOut) -> Iterator[str]:
+    departure = experiment.departure
+    if departure is None or not departure.fields:
+        return
+    yield f"The plan was changed after the start: {', '.join(departure.fields)}"
+    if departure.is_exploratory:
+        yield "All results are exploratory"
+    elif departure.metrics:
+        yield f"Exploratory: {', '.join(departure.metrics)}"
 
 
 def _running(task: TaskOut | None, *, now: datetime) -> Running | None:

@@ -1,0 +1,202 @@
+"""What the experiment commands do: requests to the API, and experiments as people read them."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.markup import escape
+
+from assay.cli.client import Client
+from assay.cli.commands.flag import InvalidFlagOption, Place, change_line, share_of
+from assay.cli.commands.resources import json_object
+from assay.cli.console import Format, err, out, print_json, table
+
+BASIS_POINTS = 10_000
+SIGNS = {"ok": "[green]✓[/]", "warning": "[yellow]![/]", "blocking": "[red]✗[/]"}
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """An experiment on a running Assay."""
+
+    place: Place
+    key: str
+
+    @property
+    def address(self) -> str:
+        """Where it is."""
+        return f"/api/v1/projects/{self.place.project}/experiments/{self.key}"
+
+
+def show(subject: Subject, *, output: Format) -> None:
+    """Prints an experiment with its state, plan and digest."""
+    found = subject.place.run(lambda client: client.get(subject.address))
+    if output is Format.JSON:
+        print_json(json.dumps(found, indent=2))
+        return
+    out.print(table("", ["", found["key"]], _facts(found)))
+    if found["plan"] is not None:
+        out.print_json(json.dumps(found["plan"]))
+
+
+def plan(subject: Subject, file: Path | None, *, template: str | None, output: Format) -> None:
+    """Replaces the plan of a DRAFT by that of a file or template; prints the one there is without either."""
+
+    async def work(client: Client) -> Any:  # noqa: ANN401 — JSON
+        found = await client.get(subject.address)
+        if file is None and template is None:
+            return found
+        if file is not None:
+            wanted = json_object(file)
+        else:
+            place = f"/api/v1/projects/{subject.place.project}/experiment-templates/{template}"
+            wanted = (await client.get(place))["plan"]
+        return await client.put(f"{subject.address}/plan", wanted, if_match=found["etag"])
+
+    found = subject.place.run(work)
+    if output is Format.JSON:
+        print_json(json.dumps(found["plan"], indent=2))
+        return
+    out.print_json(json.dumps(found["plan"]))
+    if file is not None or template is not None:
+        err.print(f"[bold]{subject.key}[/] is planned")
+
+
+def ready(subject: Subject, *, output: Format) -> bool:
+    """Prints every readiness check, and tells whether none blocks the start."""
+    found = subject.place.run(lambda client: client.get(f"{subject.address}/readiness"))
+    if output is Format.JSON:
+        print_json(json.dumps(found, indent=2))
+    else:
+        for check in found["checks"]:
+            out.print(_check_line(check), highlight=False)
+        err.print(f"[bold]{subject.key}[/] is {'ready' if found['ready'] else 'not ready'}")
+    return found["ready"]
+
+
+def move(subject: Subject, path: str, body: Mapping[str, Any], *, output: Format) -> None:
+    """Makes a move from the experiment's current version, and says where it stands then."""
+
+    async def work(client: Client) -> Any:  # noqa: ANN401 — JSON
+        found = await client.get(subject.address)
+        return await client.post(f"{subject.address}/{path}", dict(body), if_match=found["etag"])
+
+    moved = subject.place.run(work)
+    if output is Format.JSON:
+        print_json(json.dumps(moved, indent=2))
+    else:
+        err.print(_standing(moved))
+
+
+def log(subject: Subject, *, kind: str | None, output: Format) -> None:
+    """Prints an experiment's log, newest first."""
+    entries = subject.place.run(lambda client: _all(client, f"{subject.address}/log", kind=kind))
+    if output is Format.JSON:
+        print_json(json.dumps(entries, indent=2))
+        return
+    for entry in entries:
+        out.print(_entry_line(entry), highlight=False, soft_wrap=True)
+        for change in entry["body"].get("changes", []):
+            out.print(f"  {change_line(change)}", highlight=False, soft_wrap=True)
+
+
+def listing(place: Place, query: Mapping[str, str | None], *, output: Format) -> None:
+    """Prints the experiments that a query finds."""
+    address = f"/api/v1/projects/{place.project}/experiments"
+    found = place.run(lambda client: _all(client, address, **query))
+    if output is Format.JSON:
+        print_json(json.dumps(found, indent=2))
+        return
+    rows = [
+        [
+            each["key"],
+            each["name"],
+            each["state"] or "observed",
+            each["outcome"] or "",
+            ", ".join(each["tags"]),
+        ]
+        for each in found
+    ]
+    out.print(table("", ["key", "name", "state", "outcome", "tags"], rows))
+
+
+def coverage_of(text: str | None) -> float | None:
+    """A coverage such as `20%`, as a share."""
+    return None if text is None else share_of(text) / BASIS_POINTS
+
+
+def weights_of(pairs: Sequence[str]) -> dict[str, float] | None:
+    """Weights from ARM=WEIGHT pairs; None when there are none.
+
+    Raises:
+        InvalidFlagOption: One is not of that form.
+    """
+    weights: dict[str, float] = {}
+    for pair in pairs:
+        arm, _, weight = pair.rpartition("=")
+        try:
+            weights[arm] = float(weight)
+        except ValueError as error:
+            raise InvalidFlagOption(f"{pair!r} is not of the form ARM=WEIGHT", value=pair) from error
+    return weights or None
+
+
+async def _all(client: Client, address: str, **query: str | None) -> list[dict[str, Any]]:
+    items: list[dict[str, Any]] = []
+    cursor: str | None = None
+    while True:
+        page = await client.get(address, cursor=cursor, limit=500, **query)
+        items += page["items"]
+        if (cursor := page["next_cursor"]) is None:
+            return items
+
+
+def _facts(found: Mapping[str, Any]) -> list[list[str]]:
+    phase, departure = found["phase"], found["departure"]
+    facts = [
+        ["name", found["name"]],
+        ["state", found["state"] or "observed"],
+        ["arms", ", ".join(f"{arm['key']} ({arm['weight']:g})" for arm in found["arms"])],
+        ["control", found["control"]],
+        ["environment", found["assignments"]["environment"]],
+        ["metrics", ", ".join(found["metrics"])],
+    ]
+    if phase is not None:
+        facts += [
+            ["phase", f"{phase['number']}, since {phase['started_at']}, covers {phase['coverage']:.2%}"],
+            ["plan hash", phase["plan_hash"]],
+        ]
+    if departure is not None and departure["fields"]:
+        facts.append(["deviates in", ", ".join(departure["fields"])])
+    if found["outcome"] is not None:
+        facts.append(["outcome", f"{found['outcome']} on {found['ended_at']}"])
+    return facts
+
+
+def _standing(found: Mapping[str, Any]) -> str:
+    phase, outcome = found["phase"], found["outcome"]
+    parts = [f"[bold]{escape(found['key'])}[/] is {found['state']}"]
+    if outcome is not None:
+        parts.append(str(outcome))
+    elif phase is not None:
+        parts.append(
+            f"phase {phase['number']} covers {phase['coverage']:.2%}, plan {phase['plan_hash'][:12]}"
+        )
+    return ", ".join(parts)
+
+
+def _check_line(check: Mapping[str, Any]) -> str:
+    way_out = f" {check['way_out']}" if check["level"] != "ok" else ""
+    return f"{SIGNS[check['level']]} {check['check']}: {escape(check['sentence'] + way_out)}"
+
+
+def _entry_line(entry: Mapping[str, Any]) -> str:
+    body = {
+        name: value for name, value in entry["body"].items() if name not in {"changes", "state"} and value
+    }
+    said = ", ".join(f"{name} {value}" for name, value in body.items())
+    parts = [entry["at"], entry["actor"], entry["kind"], *([said] if said else [])]
+    note = f": {entry['note']}" if entry["note"] else ""
+    return escape("  ".join(parts) + note)

@@ -1,0 +1,271 @@
+"""Commands about planned experiments; they join those of `assay experiment`."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from assay.cli.console import Format
+from assay.cli.options import (
+    DEFAULT_ENVIRONMENT,
+    DEFAULT_PROJECT,
+    DEFAULT_URL,
+    Note,
+    Output,
+    Project,
+    Url,
+)
+
+if TYPE_CHECKING:
+    from assay.cli.commands.experiment import Subject
+
+ExperimentKey = Annotated[str, typer.Argument(help="Key of the experiment.", show_default=False)]
+Reason = Annotated[str, typer.Option(help="Why; stands in the log.", show_default=False)]
+Coverage = Annotated[str | None, typer.Option(help="Share of the targeted units, such as 20%.")]
+
+
+class Ending(StrEnum):
+    """How an experiment ends."""
+
+    SHIP = "ship"
+    ROLL_BACK = "roll-back"
+    KEEP = "keep"
+
+
+OUTCOMES = {Ending.SHIP: "SHIPPED", Ending.ROLL_BACK: "ROLLED_BACK", Ending.KEEP: "KEPT"}
+
+
+def add_to(app: typer.Typer) -> None:
+    """Adds the commands to those there are."""
+    for command in (listing, show, plan, ready, start, pause, resume, cover, restart, complete, log):
+        app.command("list" if command is listing else command.__name__)(command)
+
+
+def listing(
+    *,
+    search: Annotated[
+        str | None, typer.Option(help="Beginnings of words of key, hypothesis, learnings…")
+    ] = None,
+    state: Annotated[str | None, typer.Option(help="DRAFT, ACTIVE, PAUSED or COMPLETED.")] = None,
+    outcome: Annotated[str | None, typer.Option(help="SHIPPED, ROLLED_BACK or KEPT.")] = None,
+    tag: Annotated[str | None, typer.Option(help="Only those with this tag.")] = None,
+    project: Project = DEFAULT_PROJECT,
+    url: Url = DEFAULT_URL,
+    output: Output = Format.TABLE,
+) -> None:
+    """Lists the experiments of a project.
+
+    Examples:
+
+      assay experiment list --project shop
+
+      assay experiment list --search "shorter form" --outcome SHIPPED
+    """
+    from assay.cli.commands import experiment as command
+    from assay.cli.commands.flag import Place
+
+    query = {"search": search, "state": state, "outcome": outcome, "tag": tag}
+    command.listing(Place(url, project, DEFAULT_ENVIRONMENT), query, output=output)
+
+
+def show(
+    key: ExperimentKey,
+    *,
+    project: Project = DEFAULT_PROJECT,
+    url: Url = DEFAULT_URL,
+    output: Output = Format.TABLE,
+) -> None:
+    """Shows an experiment: state, phase, plan and the plan's hash.
+
+    Example: assay experiment show checkout
+    """
+    from assay.cli.commands import experiment as command
+
+    command.show(_subject(url, project, key), output=output)
+
+
+def plan(
+    key: ExperimentKey,
+    *,
+    file: Annotated[
+        Path | None, typer.Option(help="JSON file with the new plan.", exists=True, dir_okay=False)
+    ] = None,
+    template: Annotated[str | None, typer.Option(help="Key of a template to take the plan from.")] = None,
+    project: Project = DEFAULT_PROJECT,
+    url: Url = DEFAULT_URL,
+    output: Output = Format.TABLE,
+) -> None:
+    """Shows the plan of an experiment, or replaces that of a DRAFT.
+
+    Examples:
+
+      assay experiment plan checkout
+
+      assay experiment plan checkout --file plan.json
+    """
+    from assay.cli.commands import experiment as command
+
+    command.plan(_subject(url, project, key), file, template=template, output=output)
+
+
+def ready(
+    key: ExperimentKey,
+    *,
+    project: Project = DEFAULT_PROJECT,
+    url: Url = DEFAULT_URL,
+    output: Output = Format.TABLE,
+) -> None:
+    """Checks whether an experiment may start; exits with 1 when a check blocks it.
+
+    Example: assay experiment ready checkout --format json
+    """
+    from assay.cli.commands import experiment as command
+
+    if not command.ready(_subject(url, project, key), output=output):
+        raise typer.Exit(1)
+
+
+def start(
+    key: ExperimentKey,
+    *,
+    note: Note = "",
+    project: Project = DEFAULT_PROJECT,
+    url: Url = DEFAULT_URL,
+    output: Output = Format.TABLE,
+) -> None:
+    """Freezes the plan and begins to assign units.
+
+    Example: assay experiment start checkout --note "as agreed"
+    """
+    from assay.cli.commands import experiment as command
+
+    command.move(_subject(url, project, key), "start", {"note": note}, output=output)
+
+
+def pause(
+    key: ExperimentKey,
+    *,
+    note: Note = "",
+    project: Project = DEFAULT_PROJECT,
+    url: Url = DEFAULT_URL,
+    output: Output = Format.TABLE,
+) -> None:
+    """Ends exposures; every unit keeps its variant.
+
+    Example: assay experiment pause checkout --note "errors on phones"
+    """
+    from assay.cli.commands import experiment as command
+
+    command.move(_subject(url, project, key), "pause", {"note": note}, output=output)
+
+
+def resume(
+    key: ExperimentKey,
+    *,
+    note: Note = "",
+    project: Project = DEFAULT_PROJECT,
+    url: Url = DEFAULT_URL,
+    output: Output = Format.TABLE,
+) -> None:
+    """Lets exposures go on, everybody in the arm of before.
+
+    Example: assay experiment resume checkout
+    """
+    from assay.cli.commands import experiment as command
+
+    command.move(_subject(url, project, key), "resume", {"note": note}, output=output)
+
+
+def cover(
+    key: ExperimentKey,
+    coverage: Annotated[str, typer.Argument(help="Share of the targeted units, such as 50%.")],
+    *,
+    note: Note = "",
+    project: Project = DEFAULT_PROJECT,
+    url: Url = DEFAULT_URL,
+    output: Output = Format.TABLE,
+) -> None:
+    """Lets more units in; those who are in keep their arm.
+
+    Example: assay experiment cover checkout 50%
+    """
+    from assay.cli.commands import experiment as command
+
+    body = {"coverage": command.coverage_of(coverage), "note": note}
+    command.move(_subject(url, project, key), "coverage", body, output=output)
+
+
+def restart(
+    key: ExperimentKey,
+    *,
+    reason: Reason,
+    weight: Annotated[
+        list[str] | None, typer.Option(help="ARM=WEIGHT, may be given again; others stay.")
+    ] = None,
+    coverage: Coverage = None,
+    project: Project = DEFAULT_PROJECT,
+    url: Url = DEFAULT_URL,
+    output: Output = Format.TABLE,
+) -> None:
+    """Begins a new phase, in which a new salt assigns everybody anew.
+
+    Example: assay experiment restart checkout --reason "the form was broken" --weight new=3 --coverage 50%
+    """
+    from assay.cli.commands import experiment as command
+
+    body = {
+        "reason": reason,
+        "weights": command.weights_of(weight or []),
+        "coverage": command.coverage_of(coverage),
+    }
+    command.move(_subject(url, project, key), "restart", body, output=output)
+
+
+def complete(
+    key: ExperimentKey,
+    ending: Annotated[Ending, typer.Argument(help="What the flag serves from now on.", show_default=False)],
+    *,
+    arm: Annotated[str | None, typer.Option(help="The arm to ship.")] = None,
+    everyone: Annotated[bool, typer.Option("--everyone", help="Ship beyond the targeted units.")] = False,
+    note: Note = "",
+    project: Project = DEFAULT_PROJECT,
+    url: Url = DEFAULT_URL,
+    output: Output = Format.TABLE,
+) -> None:
+    """Ends an experiment: ships an arm, rolls back, or keeps the split without exposures.
+
+    Examples:
+
+      assay experiment complete checkout ship --arm new
+
+      assay experiment complete checkout roll-back --note "refunds rose"
+    """
+    from assay.cli.commands import experiment as command
+
+    body = {"outcome": OUTCOMES[ending], "arm": arm, "everyone": everyone, "note": note}
+    command.move(_subject(url, project, key), "complete", body, output=output)
+
+
+def log(
+    key: ExperimentKey,
+    *,
+    kind: Annotated[str | None, typer.Option(help="Only such entries: decided, commented, started…")] = None,
+    project: Project = DEFAULT_PROJECT,
+    url: Url = DEFAULT_URL,
+    output: Output = Format.TABLE,
+) -> None:
+    """Shows what happened to an experiment and what was said and decided, newest first.
+
+    Example: assay experiment log checkout --kind decided
+    """
+    from assay.cli.commands import experiment as command
+
+    command.log(_subject(url, project, key), kind=kind, output=output)
+
+
+def _subject(url: str, project: str, key: str) -> "Subject":
+    from assay.cli.commands import experiment as command
+    from assay.cli.commands.flag import Place
+
+    return command.Subject(Place(url, project, DEFAULT_ENVIRONMENT), key)
