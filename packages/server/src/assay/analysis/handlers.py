@@ -21,6 +21,8 @@ from assay.metrics.schemas import MetricOut
 from assay.projects import service as projects
 
 if TYPE_CHECKING:
+    from ibis.expr.types import Table
+
     from assay.events.facts import Facts
 
 
@@ -56,4 +58,12 @@ def _analyze(
 
     engine = local_engine()
     with facts_of(engine, experiment=experiment.key, names=_event_names(measured)) as facts:
-        return analyze_events({None: facts.table}, plan_of(experiment, measured))
+        rows = _of_phase(facts.table, experiment)
+        return analyze_events({None: rows}, plan_of(experiment, measured))
+
+
+def _of_phase(rows: "Table", experiment: ExperimentOut) -> "Table":
+    """Without the exposures of earlier phases, whose arms another salt assigned."""
+    if experiment.phase is None or experiment.phase.number == 1:
+        return rows
+    return rows.filter((rows["kind"] != "exposure") | (rows["at"] >= experiment.phase.started_at))
