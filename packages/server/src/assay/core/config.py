@@ -92,6 +92,9 @@ class Settings(BaseSettings):
     event_seal_after_seconds: float = Field(
         default=300.0, gt=0, description="Age at which buffered events are sealed however few they are."
     )
+    event_tidy_seconds: float = Field(
+        default=30.0, gt=0, description="How often the lake is looked through for files to merge or to drop."
+    )
     event_retention_days: int = Field(
         default=0, ge=0, description="Days of sealed events that are kept; 0 keeps all."
     )

@@ -20,7 +20,6 @@ from assay.jobs.worker import Handler, Task
 log = structlog.get_logger()
 
 LOOK_SECONDS = 1.0
-TIDY_SECONDS = 30.0
 SWEEP_SECONDS = 3600.0
 AFTER_FAILURE_SECONDS = 10.0
 STOP_SECONDS = 10.0
@@ -59,9 +58,10 @@ async def keeping(settings: Settings, database: Database, url: str) -> AsyncGene
 async def _keep(sealer: Sealer) -> None:
     clock = asyncio.get_running_loop().time
     tidied = swept = clock()
+    every = sealer.settings.event_tidy_seconds
     while True:
         await asyncio.sleep(LOOK_SECONDS)
-        tidies, sweeps = clock() - tidied >= TIDY_SECONDS, clock() - swept >= SWEEP_SECONDS
+        tidies, sweeps = clock() - tidied >= every, clock() - swept >= SWEEP_SECONDS
         try:
             await _look(sealer, tidies=tidies, sweeps=sweeps)
         except OUTAGES as error:

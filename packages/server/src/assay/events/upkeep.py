@@ -40,7 +40,7 @@ async def tidy(settings: Settings, database: Database, *, now: datetime, reached
     """Does what is due for every table, one merge each. Only for the holder of `buffer.leading`.
 
     Args:
-        reached: Told what has just been done: `merged`, `recorded`.
+        reached: Told what has just been done: `merged`, `tidied`.
     """
     async with database.reading() as tx:
         known = await buffer.known_tables(tx)
@@ -48,7 +48,7 @@ async def tidy(settings: Settings, database: Database, *, now: datetime, reached
         size = await anyio.to_thread.run_sync(partial(_tidy, settings, environment_id, version, now, reached))
         if size is not None:
             await database.write(partial(buffer.record_size, environment_id=environment_id, size=size))
-            reached("recorded")
+            reached("tidied")
 
 
 async def sweep(settings: Settings, database: Database) -> None:
