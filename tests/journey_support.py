@@ -146,19 +146,19 @@ def analyze_file(path: Path) -> dict[str, Any]:
     return json.loads(done.stdout)
 
 
-def register(url: str) -> None:
-    """Defines the metrics and the experiment of the file."""
-    asyncio.run(_register(url))
+def register(url: str, *, project: str = "default") -> None:
+    """Defines the metrics and the experiment of the file; another project than the default is made."""
+    asyncio.run(_register(url, project))
 
 
-def send(url: str, path: Path) -> None:
+def send(url: str, path: Path, *, project: str = "default") -> None:
     """Streams the file's events."""
-    asyncio.run(_send(url, path))
+    asyncio.run(_send(url, path, project))
 
 
-def results(url: str) -> dict[str, Any]:
+def results(url: str, *, project: str = "default") -> dict[str, Any]:
     """Begins an analysis, waits, and reads the document."""
-    return asyncio.run(_results(url))
+    return asyncio.run(_results(url, project))
 
 
 def figures(document: dict[str, Any]) -> dict[str, float]:
@@ -198,24 +198,26 @@ def _announced_url(process: subprocess.Popen[bytes], log: Path) -> str:
     raise AssertionError("Assay did not start:\n" + log.read_text(encoding="utf-8"))
 
 
-async def _register(url: str) -> None:
+async def _register(url: str, project: str) -> None:
     async with connected(url) as client:
+        if project != "default":
+            await client.post("/api/v1/projects", {"key": project, "name": project})
         for key, definition in METRICS.items():
             body = {"key": key, "name": key, "definition": definition}
-            await client.post("/api/v1/projects/default/metrics", body)
+            await client.post(f"/api/v1/projects/{project}/metrics", body)
         experiment = {
             "key": "gate", "name": "Gate", "arms": [{"key": CONTROL}, {"key": TREATMENT}],
             "control": CONTROL, "metrics": list(METRICS),
         }  # fmt: skip
-        await client.post("/api/v1/projects/default/experiments", experiment)
+        await client.post(f"/api/v1/projects/{project}/experiments", experiment)
 
 
-async def _send(url: str, path: Path) -> None:
+async def _send(url: str, path: Path, project: str) -> None:
     async with connected(url) as client:
-        await client.send(events_of(path))
+        await client.send(events_of(path), project=project)
 
 
-async def _results(url: str) -> dict[str, Any]:
+async def _results(url: str, project: str) -> dict[str, Any]:
     async with connected(url) as client:
-        answer = await client.results("default", "gate", progress=lambda _share, _note: None)
+        answer = await client.results(project, "gate", progress=lambda _share, _note: None)
     return answer["document"]
