@@ -121,9 +121,26 @@ def test_the_last_look_of_a_design_that_ended_early_spends_what_is_left() -> Non
     assert (running.finding, ended.finding) == (Finding.OPEN, Finding.BETTER)
 
 
-def test_a_group_sequential_plan_needs_its_size() -> None:
-    with pytest.raises(ValueError, match="planned number of units"):
-        ask(a_question(a_look()), Reading(method=GroupSequential()))
+def test_a_group_sequential_plan_of_unknown_size_waits_for_its_end() -> None:
+    taken = looks([1.0, 3.0])
+
+    running = ask(a_question(*taken), Reading(method=GroupSequential(), is_final=False))
+    ended = ask(a_question(*taken), Reading(method=GroupSequential(looks=(0.5, 1.0))))
+
+    assert running.finding is Finding.EARLY
+    assert ended.look is taken[1]
+    assert ended.finding is Finding.BETTER
+
+
+@pytest.mark.parametrize("spending", SpendingRule)
+def test_every_spending_holds_the_last_look_to_what_is_left(spending: SpendingRule) -> None:
+    method = GroupSequential(spending=spending)
+
+    answer = ask(a_question(*looks([0.5, 1.0])), Reading(method=method, planned_units=4_000))
+
+    assert answer.interval is not None
+    assert answer.plain is not None
+    assert answer.interval.lower < answer.plain.lower
 
 
 @pytest.mark.parametrize("method", [GroupSequential(), AlwaysValid(), Bayesian()])

@@ -14,7 +14,7 @@ from typing import assert_never
 import numpy as np
 
 from assay.analysis.methods import Correction
-from assay_stats.multiplicity import benjamini_hochberg, bonferroni, holm
+from assay_stats.multiplicity import benjamini_hochberg, bonferroni, hochberg, holm
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,9 @@ def corrected(p_values: Sequence[float], *, alpha: float, correction: Correction
         case Correction.BENJAMINI_HOCHBERG:
             adjusted = benjamini_hochberg(p_values).tolist()
             return _shared(adjusted, alpha * (max(_rejected(adjusted, alpha), 1) / max(tested, 1)))
+        case Correction.HOCHBERG:
+            adjusted = hochberg(p_values).tolist()
+            return _shared(adjusted, alpha / max(tested - max(_rejected(adjusted, alpha), 1) + 1, 1))
         case Correction.HOLM:
             return _stepwise(p_values, holm(p_values).tolist(), alpha, tested)
         case _:

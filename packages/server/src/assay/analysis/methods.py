@@ -9,6 +9,8 @@ class SpendingRule(StrEnum):
 
     OBRIEN_FLEMING = "obrien_fleming"
     POCOCK = "pocock"
+    POWER = "power"
+    HWANG_SHIH_DECANI = "hwang_shih_decani"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,16 +24,25 @@ class GroupSequential:
 
     Attributes:
         spending: How the error rate is spread.
+        parameter: Exponent of `POWER`, gamma of `HWANG_SHIH_DECANI`; None for the usual one.
         looks: Planned shares of the units, rising to 1; empty makes every look count.
     """
 
     spending: SpendingRule = SpendingRule.OBRIEN_FLEMING
+    parameter: float | None = None
     looks: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class AlwaysValid:
-    """Looks at any time, with or without a planned end."""
+    """Looks at any time, with or without a planned end.
+
+    Attributes:
+        tuned_for: Units of a comparison's two arms at which its intervals are narrowest; None: the planned
+            ones.
+    """
+
+    tuned_for: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +67,7 @@ class Correction(StrEnum):
     NONE = "none"
     BONFERRONI = "bonferroni"
     HOLM = "holm"
+    HOCHBERG = "hochberg"
     BENJAMINI_HOCHBERG = "benjamini_hochberg"
 
 
@@ -88,7 +100,8 @@ class Reading:
         method: When looks count and what interval belongs to them.
         alpha: Probability of a false claim, both sides and all looks together.
         correction: How alpha is shared by the comparisons of one role.
-        planned_units: Units of a comparison's two arms at the planned end; sequential methods need it.
+        planned_units: Units of a comparison's two arms at the planned end; None where that is not known, and
+            a group-sequential plan then waits for its end.
         is_final: Whether the planned end has been reached, or the experiment was ended.
         minimum_units: Fewest units per arm at which a sequential look counts.
     """

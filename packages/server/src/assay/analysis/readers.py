@@ -28,15 +28,17 @@ from assay_stats.results import Estimate, Interval
 from assay_stats.sequential import (
     AlwaysValidEstimate,
     GroupSequentialPlan,
+    HwangShihDeCani,
     OBrienFleming,
     Pocock,
+    PowerFamily,
+    Spending,
     asymptotic_confidence_sequence,
     boundary,
     repeated_estimate,
     tuned_rho_squared,
 )
 
-SPENDING = {SpendingRule.OBRIEN_FLEMING: OBrienFleming(), SpendingRule.POCOCK: Pocock()}
 # Without a planned size a sequence has to be narrowest somewhere; experiments that end sooner lose little.
 UNPLANNED_UNITS = 10_000
 
@@ -91,8 +93,6 @@ def reader(looks: Sequence[Look], reading: Reading) -> "Reader":
 
     Args:
         looks: In order of time.
-    Raises:
-        ValueError: A group-sequential plan without planned units.
     """
     match reading.method:
         case Fixed():
@@ -101,14 +101,33 @@ def reader(looks: Sequence[Look], reading: Reading) -> "Reader":
             return _group_sequential(looks, method, reading)
         case AlwaysValid():
             return AlwaysValidReader(
-                tuple(_large_enough(looks, reading)),
-                tuned_for=reading.planned_units or UNPLANNED_UNITS,
-                alpha=reading.alpha,
+                tuple(_large_enough(looks, reading)), tuned_for=tuned_for(reading), alpha=reading.alpha
             )
         case Bayesian() as method:
             return BayesianReader(tuple(_large_enough(looks[-1:], reading)), prior=method)
         case _:
             assert_never(reading.method)
+
+
+def tuned_for(reading: Reading) -> float:
+    """Units at which a confidence sequence of this plan is narrowest."""
+    chosen = reading.method.tuned_for if isinstance(reading.method, AlwaysValid) else None
+    return chosen or reading.planned_units or UNPLANNED_UNITS
+
+
+def spending_of(method: GroupSequential) -> Spending:
+    """The spending function of a plan."""
+    match method.spending:
+        case SpendingRule.OBRIEN_FLEMING:
+            return OBrienFleming()
+        case SpendingRule.POCOCK:
+            return Pocock()
+        case SpendingRule.POWER:
+            return PowerFamily() if method.parameter is None else PowerFamily(method.parameter)
+        case SpendingRule.HWANG_SHIH_DECANI:
+            return HwangShihDeCani() if method.parameter is None else HwangShihDeCani(method.parameter)
+        case _:
+            assert_never(method.spending)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +160,7 @@ class GroupSequentialReader:
 
     looks: tuple[Look, ...]
     fractions: tuple[float, ...]
-    spending: OBrienFleming | Pocock
+    spending: Spending
     is_final: bool
 
     def crossings(self, alpha: float) -> list[bool]:
@@ -177,7 +196,7 @@ class GroupSequentialReader:
             now,
             lower=now.value - half_width,
             upper=now.value + half_width,
-            method=f"group_sequential_{_name(self.spending)}",
+            method="group_sequential",
         )
 
     def _plan(self, alpha: float) -> GroupSequentialPlan:
@@ -260,16 +279,18 @@ Reader = FixedReader | GroupSequentialReader | AlwaysValidReader | BayesianReade
 def _group_sequential(
     looks: Sequence[Look], method: GroupSequential, reading: Reading
 ) -> GroupSequentialReader:
-    if not reading.planned_units:
-        raise ValueError("a group-sequential plan needs the planned number of units")
     counted = _risen(_large_enough(looks, reading))
-    taken = _planned(counted, method.looks, reading) if method.looks else _until_end(counted, reading)
-    fractions = tuple(look.units / reading.planned_units for look in taken)
+    planned = reading.planned_units or (counted[-1].units if counted and reading.is_final else np.inf)
+    taken = _at_shares(counted, method.looks, planned) if method.looks else _until_end(counted, planned)
+    if reading.is_final and counted and (not taken or taken[-1].units < min(planned, counted[-1].units)):
+        taken.append(counted[-1])
+    if not np.isfinite(planned):
+        taken = []
     return GroupSequentialReader(
         looks=tuple(taken),
-        fractions=fractions,
-        spending=SPENDING[method.spending],
-        is_final=reading.is_final and bool(taken) and taken[-1] is counted[-1],
+        fractions=tuple(look.units / planned for look in taken),
+        spending=spending_of(method),
+        is_final=reading.is_final,
     )
 
 
@@ -291,24 +312,19 @@ def _risen(looks: Sequence[Look]) -> list[Look]:
     return kept
 
 
-def _until_end(looks: Sequence[Look], reading: Reading) -> list[Look]:
+def _until_end(looks: Sequence[Look], planned: float) -> list[Look]:
     """The first look with all planned units ends the design; it has nothing left to spend on later ones."""
-    planned = reading.planned_units or 0.0
     end = next((place for place, look in enumerate(looks) if look.units >= planned), len(looks) - 1)
     return list(looks[: end + 1])
 
 
-def _planned(looks: Sequence[Look], shares: Sequence[float], reading: Reading) -> list[Look]:
-    """The first look that reaches each planned share, and the last one of an experiment that has ended."""
-    planned = reading.planned_units or 0.0
+def _at_shares(looks: Sequence[Look], shares: Sequence[float], planned: float) -> list[Look]:
+    """The first look that reaches each planned share."""
     taken: list[Look] = []
     for share in shares:
         reached = next((look for look in looks if look.units >= share * planned), None)
         if reached is not None and (not taken or reached is not taken[-1]):
             taken.append(reached)
-    unfinished = not taken or taken[-1].units < planned
-    if reading.is_final and unfinished and looks and (not taken or looks[-1] is not taken[-1]):
-        taken.append(looks[-1])
     return taken
 
 
@@ -318,7 +334,3 @@ def _statistic(look: Look) -> float:
 
 def _excludes_zero(interval: Interval) -> bool:
     return bool(interval.lower > 0 or interval.upper < 0)
-
-
-def _name(spending: OBrienFleming | Pocock) -> str:
-    return next(rule.value for rule, known in SPENDING.items() if known == spending)

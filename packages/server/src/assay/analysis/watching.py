@@ -17,7 +17,7 @@ from assay.analysis.methods import (
     Reading,
     Role,
 )
-from assay.analysis.readers import SPENDING, UNPLANNED_UNITS, Look
+from assay.analysis.readers import Look, spending_of, tuned_for
 from assay.shared.numbers import percent
 from assay_stats.power import (
     ConfidenceSequenceTest,
@@ -58,7 +58,7 @@ class Point:
 
 def course(looks: Sequence[Look], reading: Reading) -> list[Point]:
     """The estimate over time inside its always-valid band, which holds wherever one points at it."""
-    rho_squared = tuned_rho_squared(reading.planned_units or UNPLANNED_UNITS, level=1 - reading.alpha)
+    rho_squared = tuned_rho_squared(tuned_for(reading), level=1 - reading.alpha)
     return [_point(look, rho_squared, reading) for look in looks]
 
 
@@ -141,11 +141,11 @@ def _procedure(reading: Reading) -> Procedure:
     match reading.method:
         case Fixed() | Bayesian():
             return FixedTest(level=level)
-        case GroupSequential(spending=spending, looks=looks):
-            plan = GroupSequentialPlan(level=level, spending=SPENDING[spending])
-            return GroupSequentialTest(plan=plan, fractions=looks or QUARTERS)
+        case GroupSequential() as method:
+            plan = GroupSequentialPlan(level=level, spending=spending_of(method))
+            return GroupSequentialTest(plan=plan, fractions=method.looks or QUARTERS)
         case AlwaysValid():
-            tuned = float(tuned_rho_squared(reading.planned_units or UNPLANNED_UNITS, level=level))
+            tuned = float(tuned_rho_squared(tuned_for(reading), level=level))
             return ConfidenceSequenceTest(rho_squared=tuned, fractions=QUARTERS, level=level)
 
 
