@@ -7,8 +7,9 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.analysis.causes import Cause, CauseKind
+from assay.analysis.causes import Cause
 from assay.analysis.doctor import Traffic
+from assay.analysis.methods import CauseKind
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 SHARES = {

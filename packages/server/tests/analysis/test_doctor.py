@@ -6,8 +6,8 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from assay.analysis.causes import CauseKind
 from assay.analysis.doctor import ALARM_ALPHA, Traffic, diagnose
+from assay.analysis.methods import CauseKind
 from assay_stats.calibration.acceptance import Kind, acceptance
 
 from .mismatch_worlds import START, Plant, names, traffic

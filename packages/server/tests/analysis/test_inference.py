@@ -7,12 +7,12 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from assay.analysis.findings import Finding
 from assay.analysis.inference import Inference, Question, infer
 from assay.analysis.methods import (
     AlwaysValid,
     Bayesian,
     Correction,
+    Finding,
     Fixed,
     GroupSequential,
     Margin,

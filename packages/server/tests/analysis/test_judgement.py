@@ -4,10 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assay.analysis.findings import Finding
 from assay.analysis.inference import Question, infer
 from assay.analysis.judgement import Judgement, Split, judge
-from assay.analysis.methods import AlwaysValid, Fixed, GroupSequential, Margin, Method, Reading, Role
+from assay.analysis.methods import AlwaysValid, Finding, Fixed, GroupSequential, Margin, Method, Reading, Role
 from assay_stats.decision import Verdict
 from assay_stats.moments import Moments
 

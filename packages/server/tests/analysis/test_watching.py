@@ -26,7 +26,7 @@ READING = Reading(planned_units=20_000, is_final=False)
 def test_the_band_of_the_course_is_wider_than_a_fixed_interval_and_starts_with_enough_units() -> None:
     taken = (a_look(1.0, units=150), *looks([1.0, 2.0]))
 
-    first, *rest = course(taken, READING)
+    first, *rest = course(a_question(*taken), READING)
 
     assert first.estimate == 1.0
     assert (first.low, first.high) == (None, None)

@@ -132,6 +132,7 @@ def a_task(state: TaskState = TaskState.COMPLETED, **parts: object) -> TaskOut:
         "progress": 1.0,
         "note": "done",
         "error": None,
+        "error_code": None,
         "attempts": 1,
         "created_at": NOW - timedelta(minutes=6),
         "started_at": NOW - timedelta(minutes=6),

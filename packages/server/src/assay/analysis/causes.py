@@ -4,21 +4,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
+from assay.analysis.methods import CauseKind
 from assay.shared.numbers import percent
-
-
-class CauseKind(StrEnum):
-    """The usual suspects (Fabijan et al. 2019, KDD, "Diagnosing Sample Ratio Mismatch", section 4)."""
-
-    BOTS = "bots"
-    VERSION = "version"
-    RULE = "rule"
-    SEGMENT = "segment"
-    LOSS = "loss"
-    CHANGE = "change"
-    LATE_START = "late_start"
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,7 +69,7 @@ def summary(arm: str, metric: MetricPlan, found: Evidence) -> ArmSummary:
         arm=arm,
         units=int(found.moments.n),
         missing=int(found.moments.missing),
-        mean=number(_arm_mean(metric.kind, found).value),
+        mean=number(arm_mean(metric.kind, found).value),
         standard_deviation=number(np.sqrt(found.moments.column(0).variance)) if has_spread else None,
     )
 
@@ -79,8 +79,8 @@ def comparison(
 ) -> Comparison:
     """An arm against the control, with and without adjustment."""
     level = 1 - alpha
-    tested = _difference(metric.kind, control, treatment, level=level)
-    base, other = _arm_mean(metric.kind, control), _arm_mean(metric.kind, treatment)
+    tested = tested_difference(metric.kind, control, treatment, level=level)
+    base, other = arm_mean(metric.kind, control), arm_mean(metric.kind, treatment)
     return Comparison(
         arm=arm,
         difference=estimate(tested),
@@ -96,9 +96,7 @@ def comparison(
 
 def looks(metric: MetricPlan, control: Series, treatment: Series) -> list[Look]:
     """The difference at the end of every day on which both arms had units."""
-    plain = difference(
-        _series_mean(metric.kind, control.moments), _series_mean(metric.kind, treatment.moments)
-    )
+    plain = difference(series_mean(metric.kind, control.moments), series_mean(metric.kind, treatment.moments))
     adjusted = _adjusted_series(metric, control, treatment)
     return [
         Look(
@@ -136,7 +134,8 @@ def undefined(reason: Reason | None) -> Undefined | None:
     return None if reason is None else Undefined(reason=reason.value, sentence=reason.sentence)
 
 
-def _difference(kind: Kind, control: Evidence, treatment: Evidence, *, level: float) -> TestedEstimate:
+def tested_difference(kind: Kind, control: Evidence, treatment: Evidence, *, level: float) -> TestedEstimate:
+    """The difference by the test of the metric's kind."""
     if control.quantile is not None and treatment.quantile is not None:
         return difference(control.quantile, treatment.quantile, level=level, method="quantile_outer")
     if kind is Kind.RATIO:
@@ -147,18 +146,20 @@ def _difference(kind: Kind, control: Evidence, treatment: Evidence, *, level: fl
     return welch(*columns, level=level)
 
 
-def _arm_mean(kind: Kind, found: Evidence) -> ArmMean:
-    return _series_mean(kind, found.moments) if found.quantile is None else found.quantile
+def arm_mean(kind: Kind, found: Evidence) -> ArmMean:
+    """What the metric estimates in one arm."""
+    return series_mean(kind, found.moments) if found.quantile is None else found.quantile
 
 
-def _series_mean(kind: Kind, moments: JointMoments) -> ArmMean:
+def series_mean(kind: Kind, moments: JointMoments) -> ArmMean:
+    """The same from moments, of any shape."""
     return ratio_of(moments) if kind is Kind.RATIO else mean_of(moments.column(0))
 
 
 def _adjusted(
     metric: MetricPlan, control: Evidence, treatment: Evidence, plain: TestedEstimate, *, level: float
 ) -> Adjusted | None:
-    found = _adjusted_pair(metric, control, treatment)
+    found = adjusted_pair(metric, control, treatment)
     if found is None:
         return None
     method, pair = found
@@ -175,7 +176,8 @@ def _adjusted(
     )
 
 
-def _adjusted_pair(metric: MetricPlan, control: Evidence, treatment: Evidence) -> tuple[str, ArmPair] | None:
+def adjusted_pair(metric: MetricPlan, control: Evidence, treatment: Evidence) -> tuple[str, ArmPair] | None:
+    """Both arms after adjustment and the method's name, or None where nothing adjusts them."""
     is_ratio = metric.kind is Kind.RATIO
     if control.strata is not None and treatment.strata is not None and not is_ratio:
         if metric.covariates:
@@ -185,10 +187,11 @@ def _adjusted_pair(metric: MetricPlan, control: Evidence, treatment: Evidence) -
         return "post_stratified", post_stratified(control.strata.column(0), treatment.strata.column(0))
     if control.adjusted is None or treatment.adjusted is None:
         return None
-    return _cuped(metric, control.adjusted, treatment.adjusted)
+    return cuped(metric, control.adjusted, treatment.adjusted)
 
 
-def _cuped(metric: MetricPlan, control: JointMoments, treatment: JointMoments) -> tuple[str, ArmPair]:
+def cuped(metric: MetricPlan, control: JointMoments, treatment: JointMoments) -> tuple[str, ArmPair]:
+    """Both arms adjusted by their covariates, moments of any shape, and the method's name."""
     own = len(metric.columns)
     others = tuple(range(own, own + len(metric.covariates)))
     if metric.kind is not Kind.RATIO:
@@ -203,7 +206,7 @@ def _cuped(metric: MetricPlan, control: JointMoments, treatment: JointMoments) -
 def _adjusted_series(metric: MetricPlan, control: Series, treatment: Series) -> TestedEstimate | None:
     if control.adjusted is None or treatment.adjusted is None:
         return None
-    return pair_difference(_cuped(metric, control.adjusted, treatment.adjusted)[1])
+    return pair_difference(cuped(metric, control.adjusted, treatment.adjusted)[1])
 
 
 def _margin(
@@ -211,7 +214,7 @@ def _margin(
 ) -> MarginTest:
     direction = Direction.LOWER_IS_BETTER if metric.direction == "decrease" else Direction.HIGHER_IS_BETTER
     test = relative_non_inferiority if margin.is_relative else non_inferiority
-    arms = [_arm_mean(metric.kind, arm) for arm in (control, treatment)]
+    arms = [arm_mean(metric.kind, arm) for arm in (control, treatment)]
     tested = test(*arms, margin=margin.value, direction=direction, level=1 - alpha)
     p_value = number(tested.p_value)
     return MarginTest(

@@ -70,9 +70,8 @@ def _sample_ratio(plan: Plan, units: Mapping[str, int]) -> SampleRatio:
 def _metric(plan: Plan, metric: MetricPlan, collected: Collected) -> MetricResult:
     failure = collected.failures.get(metric.key)
     strata = [segment for segment in collected.segments if segment.dimension == plan.strata]
-    found = (
-        {} if failure else {arm.key: _evidence(metric, arm.key, collected.whole, strata) for arm in plan.arms}
-    )
+    arms = () if failure else plan.arms
+    found = {arm.key: evidence_of(metric, arm.key, collected.whole, strata) for arm in arms}
     return MetricResult(
         metric=metric.key,
         name=metric.name,
@@ -107,7 +106,7 @@ def _segment(plan: Plan, segment: Segment, collected: Collected) -> SegmentResul
 
 
 def _segment_metric(plan: Plan, metric: MetricPlan, cut: Cut) -> SegmentMetric:
-    found = {arm.key: _evidence(metric, arm.key, cut, ()) for arm in plan.arms}
+    found = {arm.key: evidence_of(metric, arm.key, cut, ()) for arm in plan.arms}
     return SegmentMetric(
         metric=metric.key,
         arms=[compare.summary(arm, metric, evidence) for arm, evidence in found.items()],
@@ -123,7 +122,12 @@ def _comparisons(plan: Plan, metric: MetricPlan, found: Mapping[str, Evidence]) 
     ]
 
 
-def _evidence(metric: MetricPlan, arm: str, cut: Cut, strata: Sequence[Segment]) -> Evidence:
+def evidence_of(metric: MetricPlan, arm: str, cut: Cut, strata: Sequence[Segment]) -> Evidence:
+    """What some units say of an arm.
+
+    Args:
+        strata: The segments within which arms are compared; empty without strata.
+    """
     if metric.quantile is not None:
         return _quantile_evidence(metric, arm, cut)
     empty = JointMoments.empty(len(metric.columns))

@@ -1,10 +1,11 @@
 """The result document: the same shape from a file, over HTTP and on the page."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import Literal
 
 from pydantic import Field
 
+from assay.analysis.methods import CauseKind, Correction, Finding, Role
 from assay.analysis.plan import Kind
 from assay.shared.schema import Outgoing
 
@@ -108,6 +109,57 @@ class Look(Outgoing):
     standard_error: float | None
     adjusted_estimate: float | None = None
     adjusted_standard_error: float | None = None
+    low: float | None = Field(
+        default=None,
+        description="Lower end of the band that holds at all looks together, around what is claimed from.",
+    )
+    high: float | None = Field(default=None, description="Upper end of the band.")
+
+
+class Unbiased(Outgoing):
+    """What a group-sequential design that has ended estimates, without the optimism of stopping early."""
+
+    estimate: float | None = Field(description="Median-unbiased.")
+    low: float | None
+    high: float | None
+
+
+class Belief(Outgoing):
+    """What a Bayesian reading adds to its interval."""
+
+    chance_to_beat: float | None = Field(description="Posterior probability of being better.")
+    loss_if_shipped: float | None = Field(description="Expected loss of choosing the arm.")
+    loss_if_kept: float | None = Field(description="Expected loss of keeping the control.")
+
+
+class Claim(Outgoing):
+    """The one interval by the plan's method and correction at this look, and what it says.
+
+    Every word, colour and decision follows from this interval.
+    """
+
+    role: Role
+    method: Literal["fixed", "group_sequential", "always_valid", "bayesian"]
+    basis: Literal["plain", "adjusted"] = Field(description="Which estimate it is made from.")
+    finding: Finding
+    sentence: str
+    estimate: float | None = Field(description="Arm minus control; null while the method allows no reading.")
+    low: float | None
+    high: float | None
+    level: float = Field(description="Coverage of the interval, after correction.")
+    p_value: float | None = Field(description="Valid at this look; null where the method has none.")
+    adjusted_p_value: float | None = Field(description="Corrected: to be compared with the plan's alpha.")
+    day: date | None = Field(description="The look the interval belongs to; null without a calendar.")
+    is_settled: bool = Field(description="The interval excludes 0: the method's boundary is crossed.")
+    within_margin: bool | None = Field(description="Of a guardrail with a margin: any loss is tolerable.")
+    unbiased: Unbiased | None
+    belief: Belief | None
+    doubt: str | None = Field(description="Why an effect is too large to be believed at once.")
+    days_to_plan: int | None = Field(description="Until the planned units are in, at the pace of late.")
+    days_to_power: int | None = Field(
+        description="Until the smallest effect worth finding is found with the planned power, at this noise."
+    )
+    is_exploratory: bool = Field(description="Not planned before the start.")
 
 
 class Comparison(Outgoing):
@@ -123,6 +175,9 @@ class Comparison(Outgoing):
     )
     margin: MarginTest | None = Field(None, description="For a guardrail.")
     looks: list[Look] = Field(default_factory=list[Look], description="Every day so far, oldest first.")
+    claim: Claim | None = Field(
+        default=None, description="What may be claimed; null for segments, which explore."
+    )
 
 
 class Failure(Outgoing):
@@ -165,6 +220,56 @@ class SegmentResult(Outgoing):
     metrics: list[SegmentMetric]
 
 
+class Read(Outgoing):
+    """How the plan reads its looks."""
+
+    method: Literal["fixed", "group_sequential", "always_valid", "bayesian"]
+    alpha: float = Field(description="Probability of a false claim, both sides and all looks together.")
+    correction: Correction
+    is_final: bool = Field(description="The planned end is reached, or the experiment has ended.")
+
+
+class Decided(Outgoing):
+    """What to do about one arm."""
+
+    arm: str
+    verdict: Literal["ship", "do_not_ship", "keep_going", "cannot_say"] | None = Field(
+        description="Null when no metric decides."
+    )
+    sentence: str
+
+
+class RingingSegment(Outgoing):
+    """A segment whose split is not the planned one."""
+
+    dimension: str
+    value: str
+    units: dict[str, int]
+    p_value: float = Field(description="Valid at all looks, corrected for the number of segments.")
+
+
+class LikelyCause(Outgoing):
+    """Why the split may have gone wrong."""
+
+    kind: CauseKind
+    dimension: str | None
+    value: str | None
+    since: datetime | None
+    until: datetime | None
+    arm: str
+    probability: float = Field(description="Among the causes considered; they are not all there are.")
+    sentence: str
+
+
+class Diagnosis(Outgoing):
+    """The split as it is watched from hour to hour."""
+
+    p_value: float | None = Field(description="Valid at all looks together.")
+    alarm_at: datetime | None = Field(description="The period in which the alarm first rang.")
+    segments: list[RingingSegment]
+    causes: list[LikelyCause] = Field(description="Most likely first; none without an alarm.")
+
+
 class Document(Outgoing):
     """The result of an analysis."""
 
@@ -181,6 +286,13 @@ class Document(Outgoing):
         default_factory=list[SegmentResult],
         description="The same cut by dimensions. Many cuts find something by chance alone.",
     )
+    read: Read | None = Field(default=None, description="How claims are made.")
+    decisions: list[Decided] = Field(default_factory=list[Decided], description="One per arm.")
+    alarms: list[str] = Field(
+        default_factory=list[str],
+        description="What somebody should look at now, valid whenever it is read.",
+    )
+    diagnosis: Diagnosis | None = Field(default=None, description="Null for a table without time.")
     plan: str | None = Field(
         None, description="Digest of what was collected; equal plans read equal numbers."
     )

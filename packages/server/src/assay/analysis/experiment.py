@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 import ibis
 from ibis.expr.types import Table
 
+from assay.analysis.claims import concluded
 from assay.analysis.computing import Tables, collect
-from assay.analysis.conclude import conclude
 from assay.analysis.document import Document
 from assay.analysis.measures import measured_by
 from assay.analysis.plan import ArmPlan, Dimension, DoubleExposure, Plan
@@ -75,7 +75,7 @@ def analyze_events(tables: Tables, plan: Plan, *, shows_sql: bool = True) -> Doc
         shows_sql: Whether the query of each metric is written down too, which takes a moment for each.
     """
     completed = {key: complete(table) for key, table in tables.items()}
-    return conclude(plan, collect(completed, plan, shows_sql=shows_sql))
+    return concluded(plan, collect(completed, plan, shows_sql=shows_sql))
 
 
 def complete(table: Table) -> Table:

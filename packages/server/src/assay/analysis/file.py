@@ -10,8 +10,8 @@ from ibis.expr.types import Table
 
 from assay.analysis import units
 from assay.analysis.assignment import ARM, dimension_column
+from assay.analysis.claims import concluded
 from assay.analysis.computing import collect_rows
-from assay.analysis.conclude import conclude
 from assay.analysis.document import Document
 from assay.analysis.errors import UnknownArm
 from assay.analysis.plan import ArmPlan, Dimension, Kind, Measure, MetricPlan, Plan
@@ -86,7 +86,7 @@ def _analyze(engine: Backend, table: Table, request: FileRequest, columns: Seque
     if sample.excluded.in_several_arms:
         rows = engine.create_table("units", rows, temp=True)
     plan = _plan(request, rows)
-    return conclude(plan, collect_rows(rows, plan, sample.excluded))
+    return concluded(plan, collect_rows(rows, plan, sample.excluded))
 
 
 def _named(request: FileRequest) -> list[str]:

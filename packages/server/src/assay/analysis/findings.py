@@ -1,21 +1,9 @@
 """What one interval says, in a word; nothing else may be consulted for a badge, a colour or a sentence."""
 
-from enum import StrEnum
-
 import numpy as np
 
+from assay.analysis.methods import Finding
 from assay_stats.results import Direction, Interval
-
-
-class Finding(StrEnum):
-    """What may be claimed about an arm against the control."""
-
-    BETTER = "better"
-    WORSE = "worse"
-    WITHIN_MARGIN = "within_margin"
-    OPEN = "open"
-    EARLY = "early"
-    UNKNOWN = "unknown"
 
 
 def finding(interval: Interval | None, direction: Direction, *, reserve: Interval | None = None) -> Finding:

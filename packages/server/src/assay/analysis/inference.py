@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from assay.analysis.corrections import Corrected, corrected, strictest_alpha
-from assay.analysis.findings import Finding, finding
-from assay.analysis.methods import Correction, Margin, Reading, Role
+from assay.analysis.findings import finding
+from assay.analysis.methods import Correction, Finding, Margin, Reading, Role
 from assay.analysis.readers import BayesianReader, GroupSequentialReader, Look, Reader, reader
 from assay_stats.estimands import ArmMean
 from assay_stats.results import Direction, Estimate, Interval
@@ -25,6 +25,7 @@ class Question:
         is_share: Whether the metric is a share of units, whose differences are read in points.
         margin: Of a guardrail; without one it only must not have got worse.
         smallest_lift: The smallest relative effect worth finding, positive.
+        planned_units: Units of these two arms at the planned end, where the reading's is not theirs.
     """
 
     metric: str
@@ -36,6 +37,11 @@ class Question:
     is_share: bool = False
     margin: Margin | None = None
     smallest_lift: float | None = None
+    planned_units: float | None = None
+
+    def read_by(self, reading: Reading) -> Reading:
+        """The reading with the size that was planned for these arms."""
+        return reading if self.planned_units is None else replace(reading, planned_units=self.planned_units)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +106,8 @@ class _Official:
 
 def _family(questions: Sequence[Question], reading: Reading, correction: Correction) -> list[Inference]:
     strictest = strictest_alpha(len(questions), alpha=reading.alpha, correction=correction)
-    officials = [_official(reader(question.looks, reading), strictest) for question in questions]
+    readers = [reader(question.looks, question.read_by(reading)) for question in questions]
+    officials = [_official(read, strictest) for read in readers]
     levels = _levels([official.p_value for official in officials], reading.alpha, correction)
     return [
         _answer(question, official, reading, adjusted, alpha)

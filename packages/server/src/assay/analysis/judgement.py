@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from assay.analysis.findings import Finding
 from assay.analysis.inference import Inference
-from assay.analysis.methods import AlwaysValid, Bayesian, Fixed, GroupSequential, Reading, Role
+from assay.analysis.methods import AlwaysValid, Bayesian, Finding, Fixed, GroupSequential, Reading, Role
 from assay.shared.numbers import number, points, probability
 from assay_stats.decision import Findings, Verdict, judged
 

@@ -1,6 +1,10 @@
-"""How an experiment is read: what its plan fixes before the first look; plain values, no statistics."""
+"""How an experiment is read: what its plan fixes before the first look, and what may be found then.
+
+Plain values without any statistics, so that whoever only shows results need not load them.
+"""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -79,6 +83,29 @@ class Role(StrEnum):
     GUARDRAIL = "guardrail"
 
 
+class Finding(StrEnum):
+    """What may be claimed about an arm against the control."""
+
+    BETTER = "better"
+    WORSE = "worse"
+    WITHIN_MARGIN = "within_margin"
+    OPEN = "open"
+    EARLY = "early"
+    UNKNOWN = "unknown"
+
+
+class CauseKind(StrEnum):
+    """The usual suspects (Fabijan et al. 2019, KDD, "Diagnosing Sample Ratio Mismatch", section 4)."""
+
+    BOTS = "bots"
+    VERSION = "version"
+    RULE = "rule"
+    SEGMENT = "segment"
+    LOSS = "loss"
+    CHANGE = "change"
+    LATE_START = "late_start"
+
+
 @dataclass(frozen=True, slots=True)
 class Margin:
     """The largest loss of a guardrail that is tolerated.
@@ -112,3 +139,15 @@ class Reading:
     planned_units: float | None = None
     is_final: bool = True
     minimum_units: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """When an experiment began and how long it was to take.
+
+    Attributes:
+        days: None where no end is planned.
+    """
+
+    started_at: datetime
+    days: int | None

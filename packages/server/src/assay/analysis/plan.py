@@ -9,10 +9,12 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from assay.analysis.methods import Reading, Role, Schedule
 from assay.metrics.definition import Quantity
 from assay.metrics.filters import Filtered
 
 TOP_VALUES = 10
+DEFAULT_READING = Reading()
 
 
 class Kind(StrEnum):
@@ -110,6 +112,10 @@ class MetricPlan:
     Attributes:
         covariates: Columns known before exposure that adjust it; two for a ratio, as its own.
         quantile: The share of units below, for a quantile.
+        role: What it is for; None where nobody has said.
+        smallest_effect: The smallest effect worth finding, positive.
+        is_effect_relative: Whether that is a share of the control.
+        is_exploratory: Whether it was not planned before the start, in this role.
     """
 
     key: str
@@ -121,6 +127,10 @@ class MetricPlan:
     covariates: tuple[str, ...] = ()
     quantile: float | None = None
     margin: MarginPlan | None = None
+    role: Role | None = None
+    smallest_effect: float | None = None
+    is_effect_relative: bool = True
+    is_exploratory: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +156,9 @@ class Plan:
         segments: Dimensions the results are also cut by.
         strata: The segment within which arms are compared, then averaged (post-stratification).
         has_looks: Whether the estimate of every day so far is wanted too.
+        reading: When claims are made and by which method; its alpha is the one of claims.
+        schedule: Of a planned experiment.
+        power: Probability with which the smallest effects were to be found.
     """
 
     unit: str
@@ -160,6 +173,9 @@ class Plan:
     strata: str | None = None
     double_exposure: DoubleExposure = DoubleExposure.LEAVE_OUT
     has_looks: bool = False
+    reading: Reading = DEFAULT_READING
+    schedule: Schedule | None = None
+    power: float = 0.8
 
     def only(self, metric: MetricPlan) -> "Plan":
         """The part of the plan that this metric needs."""
@@ -178,7 +194,7 @@ class Plan:
         collected = {
             **asdict(self),
             "metrics": [(metric.key, metric.columns, metric.covariates) for metric in self.metrics],
-            "alpha": None,
+            **dict.fromkeys(("alpha", "reading", "schedule", "power")),
         }
         text = json.dumps(collected, default=_plain, sort_keys=True)
         return hashlib.blake2b(text.encode(), digest_size=10).hexdigest()

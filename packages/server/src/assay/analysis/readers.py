@@ -41,6 +41,8 @@ from assay_stats.sequential import (
 
 # Without a planned size a sequence has to be narrowest somewhere; experiments that end sooner lose little.
 UNPLANNED_UNITS = 10_000
+# A share computed back and forth may miss itself by rounding.
+_ALMOST = 1 - 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ class Look:
     """Two arms as they stood at one moment.
 
     Attributes:
-        at: The moment up to which units and their numbers count.
+        at: The moment up to which units and their numbers count; None for a table without time.
         n_control: Units of the control.
         n_treatment: Units of the other arm.
         control: Its estimated mean, ratio or adjusted mean.
@@ -57,7 +59,7 @@ class Look:
         exact: The fixed test at a level, where that is not Welch's: the score method of a proportion.
     """
 
-    at: datetime
+    at: datetime | None
     n_control: float
     n_treatment: float
     control: ArmMean
@@ -322,7 +324,7 @@ def _at_shares(looks: Sequence[Look], shares: Sequence[float], planned: float) -
     """The first look that reaches each planned share."""
     taken: list[Look] = []
     for share in shares:
-        reached = next((look for look in looks if look.units >= share * planned), None)
+        reached = next((look for look in looks if look.units >= share * planned * _ALMOST), None)
         if reached is not None and (not taken or reached is not taken[-1]):
             taken.append(reached)
     return taken

@@ -6,12 +6,13 @@ from datetime import datetime
 
 import numpy as np
 
-from assay.analysis.findings import Finding, benefit_ends
+from assay.analysis.findings import benefit_ends
 from assay.analysis.inference import Inference, Question, infer
 from assay.analysis.methods import (
     AlwaysValid,
     Bayesian,
     Correction,
+    Finding,
     Fixed,
     GroupSequential,
     Reading,
@@ -49,17 +50,17 @@ QUARTERS = (0.25, 0.5, 0.75, 1.0)
 class Point:
     """An estimate at one look, with the band that holds at all looks together."""
 
-    at: datetime
+    at: datetime | None
     units: float
     estimate: float | None
     low: float | None
     high: float | None
 
 
-def course(looks: Sequence[Look], reading: Reading) -> list[Point]:
+def course(question: Question, reading: Reading) -> list[Point]:
     """The estimate over time inside its always-valid band, which holds wherever one points at it."""
-    rho_squared = tuned_rho_squared(tuned_for(reading), level=1 - reading.alpha)
-    return [_point(look, rho_squared, reading) for look in looks]
+    rho_squared = tuned_rho_squared(tuned_for(question.read_by(reading)), level=1 - reading.alpha)
+    return [_point(look, rho_squared, reading) for look in question.looks]
 
 
 def _point(look: Look, rho_squared: np.ndarray, reading: Reading) -> Point:
@@ -100,7 +101,7 @@ def days_left(question: Question, reading: Reading, *, units_per_day: float, pow
     """
     if not question.looks or units_per_day <= 0:
         return DaysLeft(None, None)
-    latest = question.looks[-1]
+    latest, reading = question.looks[-1], question.read_by(reading)
     return DaysLeft(
         to_plan=_days_to_plan(latest, reading, units_per_day),
         to_power=_days_to_power(latest, question.smallest_lift, reading, units_per_day, power),

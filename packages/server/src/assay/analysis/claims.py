@@ -1,0 +1,280 @@
+"""The result document with what may be claimed from it: intervals by the plan, decisions, alarms."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
+from typing import Literal, assert_never
+
+import numpy as np
+
+from assay.analysis import judgement, watching
+from assay.analysis.asking import Asked, questions
+from assay.analysis.collected import Collected
+from assay.analysis.conclude import conclude
+from assay.analysis.doctor import Diagnosis as Diagnosed
+from assay.analysis.doctor import Traffic, diagnose
+from assay.analysis.document import (
+    Belief,
+    Claim,
+    Comparison,
+    Decided,
+    Diagnosis,
+    Document,
+    LikelyCause,
+    Look,
+    MetricResult,
+    Read,
+    RingingSegment,
+    Unbiased,
+)
+from assay.analysis.inference import Inference, infer
+from assay.analysis.judgement import Split
+from assay.analysis.methods import AlwaysValid, Bayesian, Finding, Fixed, GroupSequential, Method, Reading
+from assay.analysis.plan import Plan
+from assay_stats.bayesian import BayesianEstimate
+from assay_stats.frequentist import delta_lift
+from assay_stats.results import Interval
+
+MethodName = Literal["fixed", "group_sequential", "always_valid", "bayesian"]
+MOST_CAUSES = 5
+WORDS = {
+    Finding.BETTER: "Better",
+    Finding.WORSE: "Worse",
+    Finding.WITHIN_MARGIN: "Within its margin",
+    Finding.OPEN: "Not settled",
+    Finding.EARLY: "Too early to say",
+    Finding.UNKNOWN: "Unknown",
+}
+
+
+def concluded(plan: Plan, collected: Collected, *, traffic: Traffic | None = None) -> Document:
+    """The result document of a plan, with its claims.
+
+    Args:
+        traffic: New units over time, where there is a calendar; the doctor of the split looks at them.
+    """
+    document = conclude(plan, collected)
+    asked = questions(plan, collected)
+    answers = infer([one.question for one in asked], plan.reading)
+    diagnosis = None if traffic is None else diagnose(traffic)
+    split = _split(document, diagnosis, plan.reading)
+    known = {
+        (one.question.metric, one.question.arm): (one, answer)
+        for one, answer in zip(asked, answers, strict=True)
+    }
+    return document.model_copy(
+        update={
+            "metrics": [_with_claims(metric, known, plan) for metric in document.metrics],
+            "read": _read(plan.reading),
+            "decisions": _decisions(plan, answers, split),
+            "alarms": _alarms(document, asked, plan),
+            "diagnosis": None if diagnosis is None else _diagnosis(diagnosis, plan),
+        }
+    )
+
+
+def method_name(method: Method) -> MethodName:
+    """A method as documents call it."""
+    match method:
+        case Fixed():
+            return "fixed"
+        case GroupSequential():
+            return "group_sequential"
+        case AlwaysValid():
+            return "always_valid"
+        case Bayesian():
+            return "bayesian"
+        case _:
+            assert_never(method)
+
+
+def _read(reading: Reading) -> Read:
+    return Read(
+        method=method_name(reading.method),
+        alpha=reading.alpha,
+        correction=reading.correction,
+        is_final=reading.is_final,
+    )
+
+
+def _split(document: Document, diagnosis: Diagnosed | None, reading: Reading) -> Split:
+    """The fixed test once, at the end; before, the one that may be read every hour."""
+    ratio = document.sample_ratio
+    misplaced = sum(arm.units for arm in document.arms if arm.weight == 0)
+    if reading.is_final or diagnosis is None:
+        problem = None if ratio.undefined is None else ratio.undefined.sentence
+        return Split(ratio.p_value, problem, misplaced)
+    return Split(diagnosis.p_value, None, misplaced)
+
+
+def _decisions(plan: Plan, answers: Sequence[Inference], split: Split) -> list[Decided]:
+    decided: list[Decided] = []
+    for arm in plan.arms:
+        own = [answer for answer in answers if answer.question.arm == arm.key]
+        if own:
+            found = judgement.judge(own, split, plan.reading)
+            verdict = None if found.verdict is None else found.verdict.value
+            decided.append(Decided(arm=arm.key, verdict=verdict, sentence=found.sentence))
+    return decided
+
+
+def _alarms(document: Document, asked: Sequence[Asked], plan: Plan) -> list[str]:
+    rails = watching.guardrail_alarms([one.question for one in asked], plan.reading)
+    units = sum(arm.units for arm in document.arms)
+    double = watching.double_exposure(document.excluded.in_several_arms, units)
+    return [
+        *(
+            f"Guardrail {judgement.described(one)} has got worse in {one.question.arm}, by an interval that "
+            "holds whenever it is read."
+            for one in rails
+        ),
+        *([] if double is None else [double]),
+    ]
+
+
+Known = Mapping[tuple[str, str], tuple[Asked, Inference]]
+
+
+def _with_claims(metric: MetricResult, known: Known, plan: Plan) -> MetricResult:
+    comparisons = [
+        _with_claim(each, *known[metric.metric, each.arm], plan)
+        if (metric.metric, each.arm) in known
+        else each
+        for each in metric.comparisons
+    ]
+    return metric.model_copy(update={"comparisons": comparisons})
+
+
+def _with_claim(comparison: Comparison, asked: Asked, answer: Inference, plan: Plan) -> Comparison:
+    margin = comparison.margin
+    is_within = _is_within(answer)
+    return comparison.model_copy(
+        update={
+            "claim": _claim(asked, answer, plan),
+            "looks": _with_bands(comparison.looks, asked, plan.reading),
+            "margin": None if margin is None else margin.model_copy(update={"is_within": is_within}),
+        }
+    )
+
+
+def _claim(asked: Asked, answer: Inference, plan: Plan) -> Claim:
+    interval = answer.interval
+    left = (
+        watching.DaysLeft(None, None)
+        if asked.units_per_day is None or plan.reading.is_final
+        else watching.days_left(
+            asked.question, plan.reading, units_per_day=asked.units_per_day, power=plan.power
+        )
+    )
+    return Claim(
+        role=asked.question.role,
+        method=method_name(plan.reading.method),
+        basis="adjusted" if asked.is_adjusted else "plain",
+        finding=answer.finding,
+        sentence=_sentence(answer),
+        estimate=None if interval is None else _number(interval.value),
+        low=None if interval is None else _number(interval.lower),
+        high=None if interval is None else _number(interval.upper),
+        level=1 - answer.alpha,
+        p_value=answer.p_value,
+        adjusted_p_value=answer.adjusted_p_value,
+        day=None if answer.look is None or answer.look.at is None else _last_day(answer.look.at),
+        is_settled=answer.has_crossed,
+        within_margin=_is_within(answer),
+        unbiased=_unbiased(answer),
+        belief=_belief(answer),
+        doubt=watching.doubt(answer, _lift(answer)),
+        days_to_plan=left.to_plan,
+        days_to_power=left.to_power,
+        is_exploratory=asked.metric.is_exploratory,
+    )
+
+
+def _sentence(answer: Inference) -> str:
+    word = WORDS[answer.finding]
+    if answer.finding is Finding.UNKNOWN and answer.reason is not None:
+        return f"{word}: {answer.reason.sentence}."
+    if answer.interval is None:
+        return f"{word}."
+    return f"{word}: {judgement.described(answer)}."
+
+
+def _is_within(answer: Inference) -> bool | None:
+    if answer.reserve is None or answer.reserve.reason is not None:
+        return None
+    return bool(answer.reserve.lower > 0)
+
+
+def _unbiased(answer: Inference) -> Unbiased | None:
+    found = answer.unbiased
+    if found is None:
+        return None
+    return Unbiased(estimate=_number(found.value), low=_number(found.lower), high=_number(found.upper))
+
+
+def _belief(answer: Inference) -> Belief | None:
+    if not isinstance(answer.interval, BayesianEstimate):
+        return None
+    found = answer.interval.as_benefit(answer.question.direction)
+    return Belief(
+        chance_to_beat=_number(found.chance_to_beat),
+        loss_if_shipped=_number(found.loss_if_shipped),
+        loss_if_kept=_number(found.loss_if_kept),
+    )
+
+
+def _lift(answer: Inference) -> Interval | None:
+    if answer.look is None:
+        return None
+    look = answer.look
+    return delta_lift(look.control, look.treatment, covariance=look.covariance, level=1 - answer.alpha)
+
+
+def _with_bands(looks: Sequence[Look], asked: Asked, reading: Reading) -> list[Look]:
+    points = {point.at: point for point in watching.course(asked.question, reading)}
+    by_day = {_last_day(at): point for at, point in points.items() if at is not None}
+    return [
+        look.model_copy(update={"low": by_day[look.day].low, "high": by_day[look.day].high})
+        if look.day in by_day
+        else look
+        for look in looks
+    ]
+
+
+def _diagnosis(found: Diagnosed, plan: Plan) -> Diagnosis:
+    arms = [arm.key for arm in plan.arms]
+    return Diagnosis(
+        p_value=found.p_value,
+        alarm_at=found.alarm_at,
+        segments=[
+            RingingSegment(
+                dimension=each.dimension,
+                value=each.value,
+                units=dict(zip(arms, each.units, strict=True)),
+                p_value=each.p_value,
+            )
+            for each in found.segments
+        ],
+        causes=[
+            LikelyCause(
+                kind=each.kind,
+                dimension=each.dimension,
+                value=each.value,
+                since=each.since,
+                until=each.until,
+                arm=each.arm,
+                probability=each.probability,
+                sentence=each.sentence,
+            )
+            for each in found.causes[:MOST_CAUSES]
+        ],
+    )
+
+
+def _last_day(end: datetime) -> date:
+    """The day that a look ends with; it ends at midnight."""
+    return (end - timedelta(microseconds=1)).date()
+
+
+def _number(value: np.ndarray | float) -> float | None:
+    found = float(value)
+    return found if np.isfinite(found) else None
