@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import ibis
 from ibis.expr.types import Table
@@ -11,6 +12,8 @@ from assay.analysis.computing import Tables, collect
 from assay.analysis.document import Document
 from assay.analysis.measures import measured_by
 from assay.analysis.plan import ArmPlan, Dimension, DoubleExposure, Plan
+from assay.analysis.planned import reading_of, schedule_of, with_roles
+from assay.analysis.traffic import traffic_of
 from assay.experiments.schemas import ExperimentOut
 from assay.metrics.schemas import MetricOut
 
@@ -39,10 +42,22 @@ class Options:
 
 
 DEFAULT = Options()
+DEFAULT_POWER = 0.8
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def plan_of(experiment: ExperimentOut, metrics: Sequence[MetricOut], options: Options = DEFAULT) -> Plan:
-    """What an experiment's definition and the options ask to be computed."""
+def plan_of(
+    experiment: ExperimentOut,
+    metrics: Sequence[MetricOut],
+    options: Options = DEFAULT,
+    *,
+    now: datetime | None = None,
+) -> Plan:
+    """What an experiment's definition and the options ask to be computed.
+
+    Args:
+        now: Decides whether a planned end has been reached; None is never, so only a completed plan is over.
+    """
     measured = measured_by(
         metrics,
         attribution_hours=options.attribution_hours,
@@ -53,8 +68,8 @@ def plan_of(experiment: ExperimentOut, metrics: Sequence[MetricOut], options: Op
         unit="unit",
         control=experiment.control,
         arms=tuple(ArmPlan(arm.key, arm.weight) for arm in experiment.arms),
-        metrics=tuple(measured.metrics),
-        alpha=options.alpha,
+        metrics=tuple(with_roles(measured.metrics, experiment)),
+        alpha=options.alpha if experiment.plan is None else experiment.plan.alpha,
         experiment=experiment.key,
         numbers=tuple(measured.numbers),
         measures=tuple(measured.measures),
@@ -62,6 +77,9 @@ def plan_of(experiment: ExperimentOut, metrics: Sequence[MetricOut], options: Op
         strata=options.strata,
         double_exposure=options.double_exposure,
         has_looks=options.has_looks,
+        reading=reading_of(experiment, alpha=options.alpha, now=now or LONG_AGO),
+        schedule=schedule_of(experiment),
+        power=DEFAULT_POWER if experiment.plan is None else experiment.plan.power,
     )
 
 
@@ -76,6 +94,12 @@ def analyze_events(tables: Tables, plan: Plan, *, shows_sql: bool = True) -> Doc
     """
     completed = {key: complete(table) for key, table in tables.items()}
     return concluded(plan, collect(completed, plan, shows_sql=shows_sql))
+
+
+def watch_events(tables: Tables, plan: Plan) -> Document:
+    """The result of an experiment with the doctor's look at its split; see `analyze_events`."""
+    completed = {key: complete(table) for key, table in tables.items()}
+    return concluded(plan, collect(completed, plan), traffic=traffic_of(completed[None], plan))
 
 
 def complete(table: Table) -> Table:

@@ -14,6 +14,7 @@ from assay.analysis.claims import concluded
 from assay.analysis.computing import collect_rows
 from assay.analysis.document import Document
 from assay.analysis.errors import UnknownArm
+from assay.analysis.methods import Reading
 from assay.analysis.plan import ArmPlan, Dimension, Kind, Measure, MetricPlan, Plan
 from assay.analysis.reading import records
 from assay.shared.errors import Invalid
@@ -156,6 +157,7 @@ def _plan(request: FileRequest, rows: Table) -> Plan:
         ),
         alpha=request.alpha,
         segments=tuple(Dimension(column) for column in request.segments),
+        reading=Reading(alpha=request.alpha),
     )
 
 

@@ -9,6 +9,7 @@ import anyio.to_thread
 
 from assay.analysis import service
 from assay.analysis.document import Document
+from assay.core.clock import utc_now
 from assay.core.config import Settings
 from assay.core.database import Database
 from assay.events import service as events
@@ -53,13 +54,13 @@ def _analyze(
     facts_of: Callable[..., AbstractContextManager["Facts"]],
 ) -> Document:
     # The engine and its statistics are loaded by the first analysis, not by every start.
-    from assay.analysis.experiment import analyze_events, plan_of  # noqa: PLC0415
+    from assay.analysis.experiment import plan_of, watch_events  # noqa: PLC0415
     from assay.sources.service import local_engine  # noqa: PLC0415
 
     engine = local_engine()
     with facts_of(engine, experiment=experiment.key, names=_event_names(measured)) as facts:
         rows = _of_phase(facts.table, experiment)
-        return analyze_events({None: rows}, plan_of(experiment, measured))
+        return watch_events({None: rows}, plan_of(experiment, measured, now=utc_now()))
 
 
 def _of_phase(rows: "Table", experiment: ExperimentOut) -> "Table":

@@ -19,6 +19,7 @@ def report(document: Document) -> RenderableType:
         *_warnings(document),
         *(_metric(metric, document) for metric in document.metrics),
         *(_segment(metric, document) for metric in document.metrics if document.segments),
+        *_conclusions(document),
     )
 
 
@@ -51,6 +52,16 @@ def _warnings(document: Document) -> list[Text]:
     return [Text(split, style), *(Text(f"{count:,} {words}", "yellow") for count, words in notes if count)]
 
 
+def _conclusions(document: Document) -> list[Text]:
+    """What needs somebody's attention, then what to do about each arm."""
+    causes = [] if document.diagnosis is None else document.diagnosis.causes[:1]
+    return [
+        *(Text(alarm, "yellow") for alarm in document.alarms),
+        *(Text(f"Most likely cause of the split: {cause.sentence}", "yellow") for cause in causes),
+        *(Text(f"{decided.arm}: {decided.sentence}", "bold") for decided in document.decisions),
+    ]
+
+
 def _metric(metric: MetricResult, document: Document) -> RenderableType:
     is_share = metric.kind.is_share
     by_arm = {comparison.arm: comparison for comparison in metric.comparisons}
@@ -64,7 +75,7 @@ def _metric(metric: MetricResult, document: Document) -> RenderableType:
         if compared is not None and compared.adjusted is not None:
             rows.append([f"{arm.arm}, adjusted", "", "", *_cells(compared.adjusted, shown)])
     difference = "difference, points" if is_share else "difference"
-    columns = ["arm", "units", "value", difference, "lift", "p"]
+    columns = ["arm", "units", "value", difference, "lift", "p", "finding"]
     return Group(
         table(f"{metric.name} — {metric.kind}, intervals at {level}", columns, rows), *_notes(metric)
     )
@@ -85,11 +96,12 @@ def _segment(metric: MetricResult, document: Document) -> RenderableType:
 
 def _cells(comparison: Comparison | Adjusted | None, shown: Show) -> Sequence[str]:
     if comparison is None:
-        return ["", "", ""]
+        return ["", "", "", ""]
     return [
         _with_interval(comparison.difference, shown),
         _with_interval(comparison.lift, percent),
         probability(comparison.p_value),
+        "" if comparison.claim is None else comparison.claim.finding.value.replace("_", " "),
     ]
 
 

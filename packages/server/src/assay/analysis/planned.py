@@ -1,0 +1,112 @@
+"""What a planned experiment says about its reading, in the words of the analysis."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import assert_never
+
+from assay.analysis.methods import (
+    AlwaysValid,
+    Bayesian,
+    Correction,
+    Fixed,
+    GroupSequential,
+    Method,
+    Reading,
+    Role,
+    Schedule,
+    SpendingRule,
+)
+from assay.analysis.plan import MarginPlan, MetricPlan
+from assay.experiments import plan as planned
+from assay.experiments.lifecycle import State
+from assay.experiments.schemas import ExperimentOut
+
+
+def reading_of(experiment: ExperimentOut, *, alpha: float, now: datetime) -> Reading:
+    """How and when claims are made; an observed experiment is read once, with the data there is.
+
+    Args:
+        alpha: Of an experiment without a plan.
+    """
+    plan = experiment.plan
+    if plan is None:
+        return Reading(alpha=alpha)
+    return Reading(
+        method=_method(plan.method),
+        alpha=_alpha(plan),
+        correction=Correction(plan.correction),
+        is_final=_is_over(experiment, plan, now),
+    )
+
+
+def schedule_of(experiment: ExperimentOut) -> Schedule | None:
+    """When the experiment began and how long it takes; None before its start."""
+    if experiment.plan is None or experiment.started_at is None:
+        return None
+    started = experiment.started_at if experiment.phase is None else experiment.phase.started_at
+    return Schedule(started, experiment.plan.duration_days)
+
+
+def with_roles(metrics: Sequence[MetricPlan], experiment: ExperimentOut) -> list[MetricPlan]:
+    """The metrics with what the plan wants of each; those it does not name explore."""
+    plan = experiment.plan
+    if plan is None:
+        return list(metrics)
+    goals = {goal.metric: goal for goal in plan.goals}
+    rails = {rail.metric: rail for rail in plan.guardrails}
+    departure = experiment.departure
+    late: list[str] = [] if departure is None else departure.metrics
+    is_late = departure is not None and departure.is_exploratory
+    return [
+        replace(
+            _with_role(metric, goals.get(metric.key), rails.get(metric.key)),
+            is_exploratory=is_late or metric.key in late,
+        )
+        for metric in metrics
+    ]
+
+
+def _with_role(metric: MetricPlan, goal: planned.Goal | None, rail: planned.Guardrail | None) -> MetricPlan:
+    if rail is not None:
+        return replace(metric, role=Role.GUARDRAIL, margin=MarginPlan(rail.margin, rail.relative))
+    if goal is None:
+        return replace(metric, role=Role.SECONDARY)
+    return replace(
+        metric,
+        role=Role.GOAL,
+        smallest_effect=goal.smallest_effect,
+        is_effect_relative=goal.relative,
+    )
+
+
+def _is_over(experiment: ExperimentOut, plan: planned.Plan, now: datetime) -> bool:
+    if experiment.state is State.COMPLETED:
+        return True
+    schedule = schedule_of(experiment)
+    if schedule is None or plan.duration_days is None:
+        return False
+    return now >= schedule.started_at + timedelta(days=plan.duration_days)
+
+
+def _alpha(plan: planned.Plan) -> float:
+    """Such that a credible interval lies above 0 exactly when the chance to beat exceeds its threshold."""
+    return 2 * (1 - plan.method.ship_above) if isinstance(plan.method, planned.Bayesian) else plan.alpha
+
+
+def _method(method: planned.Method) -> Method:
+    match method:
+        case planned.Fixed():
+            return Fixed()
+        case planned.GroupSequential():
+            return GroupSequential(
+                spending=SpendingRule(method.spending.family),
+                parameter=method.spending.parameter,
+                looks=tuple(look / method.looks for look in range(1, method.looks + 1)),
+            )
+        case planned.AlwaysValid():
+            return AlwaysValid(tuned_for=method.tuned_for)
+        case planned.Bayesian():
+            return Bayesian(prior_mean=method.prior.mean, prior_sd=method.prior.standard_deviation)
+        case _:
+            assert_never(method)
