@@ -77,10 +77,28 @@ def test_a_file_gives_the_published_digits(real_file: Path) -> None:
     assert round(_metric(document, "sum_gamerounds_capped")[1]["p_value"], 3) == 0.883
 
 
+def test_the_gate_is_not_moved_and_one_sentence_says_why(real_file: Path) -> None:
+    """The loss of a week's retention decides; the uneven split is said beside it."""
+    document = analyze_file(real_file)
+
+    assert document["decisions"] == [
+        {
+            "arm": "gate_40",
+            "verdict": "do_not_ship",
+            "sentence": (
+                "Do not ship: retention_7 (−0.82 points, −1.33 to −0.31) got worse; the sample ratio is "
+                "suspicious (p = 0.0086), so find its cause before trusting any size."
+            ),
+        }
+    ]
+
+
 def test_streamed_events_give_the_digits_of_the_file(any_file: Path) -> None:
     with data_folder() as data, running_assay(data) as assay:
         register(assay.url)
         send(assay.url, any_file)
-        streamed = figures(results(assay.url))
+        document = results(assay.url)
+        streamed = figures(document)
 
     assert streamed == pytest.approx(figures(analyze_file(any_file)), rel=1e-12, abs=1e-15, nan_ok=True)
+    assert document["decisions"] == analyze_file(any_file)["decisions"]

@@ -68,6 +68,8 @@ def a_metric_result(
             ArmSummary(arm=arm, units=100, missing=0, mean=mean, standard_deviation=2.0) for arm, mean in arms
         ],
         comparisons=list(compared),
+        failure=None,
+        sql=None,
     )
 
 

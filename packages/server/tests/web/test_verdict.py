@@ -6,11 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assay.analysis.document import Estimate
+from assay.analysis.document import Claim, Comparison, Estimate
+from assay.analysis.methods import Finding
 from assay.web.figures import PLAIN, POINTS, Scale
+from assay.web.metric_card import ComparisonLine, metric_card
 from assay.web.verdict import Tone, Verdict, disagreement, verdict
 
-from .factories import an_estimate, undefined
+from .factories import a_comparison, a_document, a_metric_result, an_estimate, an_experiment, undefined
 
 ends = st.floats(-1e6, 1e6)
 
@@ -95,3 +97,78 @@ def test_a_lift_that_disagrees_about_zero_is_pointed_out() -> None:
 def test_a_lift_that_agrees_or_is_undefined_needs_no_word() -> None:
     assert disagreement(an_estimate(0.1, 1.0), an_estimate(0.01, 0.1)) is None
     assert disagreement(an_estimate(0.1, 1.0), undefined()) is None
+
+
+def a_claim(low: float, high: float, finding: Finding, **parts: object) -> Claim:
+    values: dict[str, object] = {
+        "role": "goal", "method": "always_valid", "basis": "plain", "finding": finding, "sentence": "",
+        "estimate": (low + high) / 2, "low": low, "high": high, "lift": an_estimate(low / 10, high / 10),
+        "level": 0.95, "p_value": 0.01, "adjusted_p_value": 0.02, "day": None, "is_settled": True,
+        "within_margin": None, "unbiased": None, "belief": None, "doubt": None, "days_to_plan": None,
+        "days_to_power": None, "is_exploratory": False,
+    }  # fmt: skip
+    return Claim.model_validate(values | parts)
+
+
+def card_of(comparison: Comparison) -> ComparisonLine:
+    document = a_document(a_metric_result(comparison))
+    return metric_card(document.metrics[0], document, an_experiment(), {"A": "Old", "B": "New"}).comparisons[
+        0
+    ]
+
+
+@settings(deadline=None)
+@given(ends, ends)
+def test_every_word_of_a_card_follows_the_claimed_interval_and_not_the_plain_one(
+    first: float, second: float
+) -> None:
+    low, high = min(first, second), max(first, second)
+    found = Finding.BETTER if low > 0 else Finding.WORSE if high < 0 else Finding.OPEN
+
+    shown = card_of(a_comparison(an_estimate(5.0, 6.0), claim=a_claim(low, high, found)))
+
+    assert shown.verdict.tone.value == found.value
+    assert (shown.difference.range.low.value, shown.difference.range.high.value) == (low, high)
+    assert (shown.lift.range.low.value, shown.p_value.value) == (low / 10, 0.02)
+
+
+def test_a_card_shows_no_figure_before_the_plan_allows_one() -> None:
+    nothing: dict[str, object] = dict.fromkeys(
+        ("estimate", "low", "high", "lift", "p_value", "adjusted_p_value")
+    )
+    claim = a_claim(1.0, 2.0, Finding.EARLY).model_copy(update=nothing)
+
+    shown = card_of(a_comparison(claim=claim))
+
+    assert shown.verdict.tone is Tone.EARLY
+    assert shown.difference.range.low.value is None
+    assert shown.difference.problem == "the plan allows no reading yet"
+    assert shown.p_value.value is None
+
+
+def test_a_card_of_a_guardrail_within_its_margin_says_so() -> None:
+    shown = card_of(a_comparison(claim=a_claim(-2.0, -1.0, Finding.WITHIN_MARGIN, role="guardrail")))
+
+    assert shown.verdict.word == "Within its margin"
+    assert (
+        shown.verdict.sentence
+        == "Whatever New changes, from −2.000 to −1.000, is better or a tolerable loss."
+    )
+
+
+def test_a_card_says_what_stands_beside_the_claim() -> None:
+    claim = a_claim(
+        1.0, 2.0, Finding.BETTER, level=0.975, doubt="Too large.", is_exploratory=True, days_to_plan=3,
+        unbiased={"estimate": 1.25, "low": 1.0, "high": 1.5},
+    )  # fmt: skip
+
+    notes = card_of(a_comparison(claim=claim)).notes
+
+    assert [note.partition(":")[0] for note in notes] == [
+        "Too large.",
+        "The interval covers with 97.5 %, as several comparisons share alpha.",
+        "Without a claim, as one plain test of now",
+        "Without the optimism of stopping early",
+        "3 days are left to the planned units.",
+        "Exploratory",
+    ]

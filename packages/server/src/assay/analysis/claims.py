@@ -6,7 +6,7 @@ from typing import Literal, assert_never
 
 import numpy as np
 
-from assay.analysis import judgement, watching
+from assay.analysis import compare, judgement, watching
 from assay.analysis.asking import Asked, questions
 from assay.analysis.collected import Collected
 from assay.analysis.conclude import conclude
@@ -19,6 +19,7 @@ from assay.analysis.document import (
     Decided,
     Diagnosis,
     Document,
+    Estimate,
     LikelyCause,
     Look,
     MetricResult,
@@ -65,6 +66,7 @@ def concluded(plan: Plan, collected: Collected, *, traffic: Traffic | None = Non
         update={
             "metrics": [_with_claims(metric, known, plan) for metric in document.metrics],
             "read": _read(plan.reading),
+            "sample_ratio": document.sample_ratio.model_copy(update={"suspicious": split.is_suspicious}),
             "decisions": _decisions(plan, answers, split),
             "alarms": _alarms(document, asked, plan),
             "diagnosis": None if diagnosis is None else _diagnosis(diagnosis, plan),
@@ -174,6 +176,7 @@ def _claim(asked: Asked, answer: Inference, plan: Plan) -> Claim:
         estimate=None if interval is None else _number(interval.value),
         low=None if interval is None else _number(interval.lower),
         high=None if interval is None else _number(interval.upper),
+        lift=_claimed_lift(answer),
         level=1 - answer.alpha,
         p_value=answer.p_value,
         adjusted_p_value=answer.adjusted_p_value,
@@ -219,6 +222,30 @@ def _belief(answer: Inference) -> Belief | None:
         chance_to_beat=_number(found.chance_to_beat),
         loss_if_shipped=_number(found.loss_if_shipped),
         loss_if_kept=_number(found.loss_if_kept),
+    )
+
+
+def _claimed_lift(answer: Inference) -> Estimate | None:
+    """As many standard errors of the lift as the interval has of the difference."""
+    interval, look, lift = answer.interval, answer.look, _lift(answer)
+    if interval is None or look is None or lift is None:
+        return None
+    if isinstance(interval, BayesianEstimate):
+        scale = float(np.abs(look.control.value))
+        middle, low, high = (float(end) / scale for end in (interval.value, interval.lower, interval.upper))
+        return _estimate(lift, middle, low, high)
+    if interval.method not in {"group_sequential", "confidence_sequence"}:
+        return compare.estimate(lift)
+    half_widths = float((interval.upper - interval.value) / look.normal(0.95).standard_error)
+    reach = half_widths * float(lift.standard_error)
+    return _estimate(lift, float(lift.value), float(lift.value) - reach, float(lift.value) + reach)
+
+
+def _estimate(lift: Interval, value: float, low: float, high: float) -> Estimate:
+    if lift.reason is not None:
+        return compare.estimate(lift)
+    return Estimate(
+        method=lift.method, estimate=_number(value), low=_number(low), high=_number(high), undefined=None
     )
 
 

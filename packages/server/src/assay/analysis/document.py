@@ -146,6 +146,9 @@ class Claim(Outgoing):
     estimate: float | None = Field(description="Arm minus control; null while the method allows no reading.")
     low: float | None
     high: float | None
+    lift: Estimate | None = Field(
+        description="The same interval as a share of |control|, by the delta method."
+    )
     level: float = Field(description="Coverage of the interval, after correction.")
     p_value: float | None = Field(description="Valid at this look; null where the method has none.")
     adjusted_p_value: float | None = Field(description="Corrected: to be compared with the plan's alpha.")

@@ -1,15 +1,19 @@
 """What the page says about one metric: every arm, every comparison, and a verdict on each."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from assay.analysis.document import Comparison, Document, Estimate, MetricResult
+from assay.analysis.document import Claim, Comparison, Document, Estimate, MetricResult, Undefined
+from assay.analysis.methods import Finding
 from assay.analysis.plan import Kind
 from assay.experiments.design import KnownEffect
 from assay.experiments.schemas import ExperimentOut
+from assay.shared.numbers import percent
 from assay.web import figures
 from assay.web.figures import PERCENT, Figure, Range
-from assay.web.verdict import Verdict, disagreement, verdict
+from assay.web.phrases import counted
+from assay.web.verdict import Direction, Verdict, disagreement, early, verdict, within_margin
 
 METHODS = {
     "welch": "Welch",
@@ -17,6 +21,13 @@ METHODS = {
     "ratio_delta": "delta method for ratios",
     "delta": "delta method",
     "fieller": "Fieller",
+    "group_sequential": "repeated interval of a group-sequential design",
+    "always_valid": "confidence sequence",
+    "bayesian": "posterior of a normal prior",
+    "cuped_per_arm": "CUPED",
+    "cuped_ratio_per_arm": "CUPED for ratios",
+    "post_stratified": "post-stratification",
+    "post_stratified_cuped": "CUPED with post-stratification",
     "quantile_outer": "outer interval of order statistics",
 }
 KINDS = {
@@ -29,6 +40,8 @@ KINDS = {
     Kind.RETENTION: "share of units that came back",
     Kind.FUNNEL: "share of units that took all steps",
 }
+
+TOO_EARLY = Undefined(reason="too_early", sentence="the plan allows no reading yet")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +74,7 @@ class ComparisonLine:
     verdict: Verdict
     warning: str | None
     known: Known | None
+    notes: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +122,7 @@ def metric_card(
             arm=labels.get(comparison.arm, comparison.arm),
             control=labels.get(document.control, document.control),
             known=_known_effect(experiment, metric.metric, comparison.arm),
+            level=1 - document.alpha,
         )
         for comparison in metric.comparisons
     }
@@ -134,22 +149,106 @@ def metric_card(
 
 
 def _comparison(
-    comparison: Comparison, metric: MetricResult, *, arm: str, control: str, known: KnownEffect | None
+    comparison: Comparison,
+    metric: MetricResult,
+    *,
+    arm: str,
+    control: str,
+    known: KnownEffect | None,
+    level: float,
 ) -> ComparisonLine:
     scale = figures.scale_of(metric.kind)
+    claim = comparison.claim
+    shown, lift = claimed_difference(comparison), claimed_lift(comparison)
     return ComparisonLine(
         arm=arm,
         label=f"{arm} against {control}",
-        difference=_interval(comparison.difference, scale),
-        lift=_interval(comparison.lift, PERCENT),
+        difference=_interval(shown, scale),
+        lift=_interval(lift, PERCENT),
         fieller=_interval(comparison.lift_fieller, PERCENT),
-        p_value=figures.p_value(comparison.p_value),
-        verdict=verdict(
-            comparison.difference, arm=arm, control=control, direction=metric.direction, scale=scale
-        ),
-        warning=disagreement(comparison.difference, comparison.lift),
-        known=None if known is None else _known(known.difference, comparison.difference, scale),
+        p_value=figures.p_value(comparison.p_value if claim is None else claim.adjusted_p_value),
+        verdict=_verdict(shown, claim, arm=arm, control=control, direction=metric.direction, scale=scale),
+        warning=disagreement(shown, lift),
+        known=None if known is None else _known(known.difference, shown, scale),
+        notes=[] if claim is None else _notes(comparison, claim, scale, level=level),
     )
+
+
+def claimed_difference(comparison: Comparison) -> Estimate:
+    """The one interval of a comparison, which all words about it follow from."""
+    claim = comparison.claim
+    if claim is None or claim.finding is Finding.UNKNOWN:
+        return comparison.difference
+    if claim.finding is Finding.EARLY:
+        return Estimate(method=claim.method, estimate=None, low=None, high=None, undefined=TOO_EARLY)
+    method = comparison.difference.method
+    if claim.basis == "adjusted" and comparison.adjusted is not None:
+        method = comparison.adjusted.method
+    return Estimate(
+        method=method if claim.method == "fixed" else claim.method,
+        estimate=claim.estimate,
+        low=claim.low,
+        high=claim.high,
+        undefined=None,
+    )
+
+
+def claimed_lift(comparison: Comparison) -> Estimate:
+    """The same as a share of the control."""
+    claim = comparison.claim
+    if claim is None or claim.finding is Finding.UNKNOWN:
+        return comparison.lift
+    if claim.lift is None:
+        return Estimate(method="delta", estimate=None, low=None, high=None, undefined=TOO_EARLY)
+    return claim.lift
+
+
+def _verdict(
+    shown: Estimate,
+    claim: Claim | None,
+    *,
+    arm: str,
+    control: str,
+    direction: Direction,
+    scale: figures.Scale,
+) -> Verdict:
+    if claim is not None and claim.finding is Finding.EARLY:
+        return early()
+    if claim is not None and claim.finding is Finding.WITHIN_MARGIN:
+        return within_margin(shown, arm=arm, scale=scale)
+    return verdict(shown, arm=arm, control=control, direction=direction, scale=scale)
+
+
+def _notes(comparison: Comparison, claim: Claim, scale: figures.Scale, *, level: float) -> list[str]:
+    """What belongs beside the interval: other estimates of the same, time, doubts."""
+    notes = [] if claim.doubt is None else [claim.doubt]
+    if not math.isclose(claim.level, level):
+        notes.append(
+            f"The interval covers with {100 * claim.level:.4g} %, as several comparisons share alpha."
+        )
+    if claim.finding is not Finding.EARLY and (claim.method != "fixed" or claim.basis == "adjusted"):
+        notes.append(f"Without a claim, as one plain test of now: {_in_words(comparison.difference, scale)}.")
+    if claim.unbiased is not None:
+        found = claim.unbiased
+        ended = Estimate(method="", estimate=found.estimate, low=found.low, high=found.high, undefined=None)
+        notes.append(f"Without the optimism of stopping early: {_in_words(ended, scale)}.")
+    if claim.belief is not None and claim.belief.chance_to_beat is not None:
+        notes.append(f"Probability of being better: {percent(claim.belief.chance_to_beat)}.")
+    if claim.days_to_plan is not None:
+        notes.append(f"{counted(claim.days_to_plan, 'day is', 'days are')} left to the planned units.")
+    if claim.days_to_power is not None:
+        notes.append(
+            f"{counted(claim.days_to_power, 'day', 'days')} until the smallest effect worth finding would be "
+            "found with the planned power."
+        )
+    if claim.is_exploratory:
+        notes.append("Exploratory: it was not planned like this before the start.")
+    return notes
+
+
+def _in_words(found: Estimate, scale: figures.Scale) -> str:
+    shown = figures.interval(found, scale)
+    return f"{shown.estimate.text} ({shown.low.text} to {shown.high.text})"
 
 
 def _interval(estimate: Estimate, scale: figures.Scale) -> Interval:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from assay.analysis.document import ArmUnits, Document, Excluded, SampleRatio
+from assay.analysis.document import ArmUnits, Document, Excluded, Read, SampleRatio
 from assay.analysis.schemas import ResultOut
 from assay.experiments.schemas import ExperimentOut
 from assay.metrics.schemas import MetricOut
@@ -14,6 +14,21 @@ from assay.web.figures import Figure
 from assay.web.interval_plot import Line, Plot, plot
 from assay.web.metric_card import ComparisonLine, Known, MetricCard, metric_card
 from assay.web.phrases import Moment, counted, moment
+from assay.web.verdict import Tone
+
+MOST_CAUSES = 3
+DECISION_TONES = {
+    "ship": Tone.BETTER,
+    "do_not_ship": Tone.WORSE,
+    "keep_going": Tone.OPEN,
+    "cannot_say": Tone.UNKNOWN,
+}
+READINGS = {
+    "fixed": "for one look at a sample size fixed in advance",
+    "group_sequential": "for the planned looks together",
+    "always_valid": "for all looks together, however many",
+    "bayesian": "holding the effect with this probability, given the prior",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +51,16 @@ class Split:
     suspicious: bool
     sentence: str
     p_value: Figure
+    causes: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionLine:
+    """What to do about an arm."""
+
+    label: str
+    tone: Tone
+    sentence: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +74,9 @@ class Results:
     arms: Sequence[ArmLine]
     units: int
     split: Split
+    decisions: Sequence[DecisionLine]
+    alarms: Sequence[str]
+    reading: str
     excluded: Sequence[str]
     plot: Plot | None
     metrics: Sequence[MetricCard]
@@ -81,7 +109,10 @@ def finished(
         level=level,
         arms=_arms(document, labels),
         units=sum(arm.units for arm in document.arms),
-        split=_split(document.sample_ratio),
+        split=_split(document),
+        decisions=_decisions(document, labels),
+        alarms=document.alarms,
+        reading=_reading(document.read),
         excluded=_excluded(document.excluded),
         plot=_plot(cards, level),
         metrics=cards,
@@ -111,8 +142,27 @@ def _totals(arms: Sequence[ArmUnits]) -> tuple[int, float]:
     return sum(arm.units for arm in arms), sum(arm.weight for arm in arms)
 
 
-def _split(ratio: SampleRatio) -> Split:
-    p_value = figures.p_value(ratio.p_value)
+def _decisions(document: Document, labels: Mapping[str, str]) -> list[DecisionLine]:
+    return [
+        DecisionLine(labels.get(each.arm, each.arm), DECISION_TONES[each.verdict], each.sentence)
+        for each in document.decisions
+        if each.verdict is not None
+    ]
+
+
+def _reading(read: Read | None) -> str:
+    return READINGS["fixed" if read is None else read.method]
+
+
+def _split(document: Document) -> Split:
+    ratio, diagnosis = document.sample_ratio, document.diagnosis
+    is_watched = diagnosis is not None and document.read is not None and not document.read.is_final
+    found = diagnosis.p_value if diagnosis is not None and is_watched else ratio.p_value
+    causes = [] if diagnosis is None else [cause.sentence for cause in diagnosis.causes[:MOST_CAUSES]]
+    return _judged_split(ratio, figures.p_value(found), causes)
+
+
+def _judged_split(ratio: SampleRatio, p_value: Figure, causes: Sequence[str]) -> Split:
     if ratio.suspicious:
         found = "an arm of weight 0 has units" if p_value.value is None else f"p = {p_value.text}"
         sentence = (
@@ -123,7 +173,7 @@ def _split(ratio: SampleRatio) -> Split:
         sentence = f"Whether the split is as planned cannot be computed, because {ratio.undefined.sentence}."
     else:
         sentence = f"The units are split as the weights say (p = {p_value.text})."
-    return Split(ratio.suspicious, sentence, p_value)
+    return Split(ratio.suspicious, sentence, p_value, causes)
 
 
 def _excluded(excluded: Excluded) -> list[str]:

@@ -15,14 +15,18 @@ class Tone(StrEnum):
 
     BETTER = "better"
     WORSE = "worse"
+    WITHIN = "within"
     OPEN = "open"
+    EARLY = "early"
     UNKNOWN = "unknown"
 
 
 WORDS = {
     Tone.BETTER: "Better",
     Tone.WORSE: "Worse",
+    Tone.WITHIN: "Within its margin",
     Tone.OPEN: "Not settled",
+    Tone.EARLY: "Too early",
     Tone.UNKNOWN: "Unknown",
 }
 
@@ -49,6 +53,26 @@ def verdict(difference: Estimate, *, arm: str, control: str, direction: Directio
     rises = difference.low is not None and difference.low > 0
     tone = Tone.BETTER if rises == (direction == "increase") else Tone.WORSE
     return Verdict(tone, _decided_sentence(difference, arm, scale, rises=rises, tone=tone))
+
+
+def early() -> Verdict:
+    """The finding while the plan allows no reading."""
+    return Verdict(
+        Tone.EARLY,
+        "The plan allows no reading yet; figures read earlier find differences where there are none.",
+    )
+
+
+def within_margin(difference: Estimate, *, arm: str, scale: Scale) -> Verdict:
+    """The finding about a guardrail whose loss, if any, is smaller than what is tolerated."""
+    write = writer(difference.low, difference.high, scale)
+    ends = [
+        f"{MINUS}∞" if value is None else signed(value, write, scale)
+        for value in (difference.low, difference.high)
+    ]
+    return Verdict(
+        Tone.WITHIN, f"Whatever {arm} changes, from {ends[0]} to {ends[1]}, is better or a tolerable loss."
+    )
 
 
 def excludes_zero(estimate: Estimate) -> bool:
