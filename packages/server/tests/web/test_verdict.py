@@ -133,10 +133,9 @@ def test_every_word_of_a_card_follows_the_claimed_interval_and_not_the_plain_one
 
 
 def test_a_card_shows_no_figure_before_the_plan_allows_one() -> None:
-    nothing: dict[str, object] = dict.fromkeys(
-        ("estimate", "low", "high", "lift", "p_value", "adjusted_p_value")
+    claim = a_claim(1.0, 2.0, Finding.EARLY).model_copy(
+        update={"estimate": None, "low": None, "high": None, "lift": None, "adjusted_p_value": None}
     )
-    claim = a_claim(1.0, 2.0, Finding.EARLY).model_copy(update=nothing)
 
     shown = card_of(a_comparison(claim=claim))
 

@@ -71,9 +71,9 @@ def _metric(metric: MetricResult, document: Document) -> RenderableType:
     for arm in metric.arms:
         compared = by_arm.get(arm.arm)
         value = percent(arm.mean) if is_share else number(arm.mean)
-        rows.append([arm.arm, f"{arm.units:,}", value, *_cells(compared, shown)])
+        rows.append([arm.arm, f"{arm.units:,}", value, *_cells(compared, shown), _finding(compared)])
         if compared is not None and compared.adjusted is not None:
-            rows.append([f"{arm.arm}, adjusted", "", "", *_cells(compared.adjusted, shown)])
+            rows.append([f"{arm.arm}, adjusted", "", "", *_cells(compared.adjusted, shown), ""])
     difference = "difference, points" if is_share else "difference"
     columns = ["arm", "units", "value", difference, "lift", "p", "finding"]
     return Group(
@@ -96,13 +96,18 @@ def _segment(metric: MetricResult, document: Document) -> RenderableType:
 
 def _cells(comparison: Comparison | Adjusted | None, shown: Show) -> Sequence[str]:
     if comparison is None:
-        return ["", "", "", ""]
+        return ["", "", ""]
     return [
         _with_interval(comparison.difference, shown),
         _with_interval(comparison.lift, percent),
         probability(comparison.p_value),
-        "" if comparison.claim is None else comparison.claim.finding.value.replace("_", " "),
     ]
+
+
+def _finding(comparison: Comparison | None) -> str:
+    if comparison is None or comparison.claim is None:
+        return ""
+    return comparison.claim.finding.value.replace("_", " ")
 
 
 def _with_interval(estimate: Estimate, shown: Show) -> str:
