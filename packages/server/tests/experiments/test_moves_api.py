@@ -390,6 +390,26 @@ async def test_a_waiting_draft_of_the_flag_gets_the_rule_too(client: httpx2.Asyn
     assert [each["id"] for each in rules] == ["vip", "experiment:shorter"]
 
 
+async def test_a_waiting_draft_of_a_layer_keeps_the_slices_of_those_who_started(
+    client: httpx2.AsyncClient,
+) -> None:
+    await prepare(client, layers=[a_layer()])
+    await make(client, plan=a_plan(layer="checkout", coverage=0.5))
+    place = f"{PROJECT}/environments/production/layers/checkout"
+    tag = (await client.get(place)).headers["etag"]
+    drafted = {"slices": [{"experiment": "later", "low": 9_000, "high": 10_000}]}
+    answer = await client.patch(f"{place}/draft", json=drafted, headers={"If-Match": tag})
+    assert answer.status_code == 200, answer.text
+
+    await moved(client, "start")
+    tag = (await client.get(place)).headers["etag"]
+    published = await client.post(f"{place}/publish", json={}, headers={"If-Match": tag})
+
+    assert published.status_code == 200, published.text
+    slices = {(each.experiment, each.low, each.high) for each in (await served(client)).layers[0].slices}
+    assert slices == {("later", 9_000, 10_000), ("shorter", 0, 5_000)}
+
+
 async def test_experiments_of_a_layer_share_no_unit(client: httpx2.AsyncClient) -> None:
     await prepare(client, flags=[a_flag(), a_flag("page")], layers=[a_layer()])
     await make(client, "one", plan=a_plan(layer="checkout", coverage=0.5))

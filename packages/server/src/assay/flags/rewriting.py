@@ -5,13 +5,14 @@ publishing it later does not undo it.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import anyio.to_thread
 
 from assay.core.database import WriteSession
-from assay.flags import documents, publishing, repository, service
+from assay.flags import documents, part_repository, publishing, repository, service
 from assay.flags.documents import Document, Texts
 from assay.flags.errors import NotPublished
 from assay.flags.models import FlagRow, FlagState
@@ -81,6 +82,7 @@ async def rewrite(
     await publishing.record(
         tx, place, subject, action=f"flag.{action}", before=before, after=flag_to_json(flag), by=by
     )
+    await _rewrite_part_drafts(tx, place, texts, parts, by=by)
     await _record_parts(tx, place, texts, parts, by=by)
     return revision
 
@@ -107,6 +109,30 @@ async def _rewrite_draft(
 def _parts(wanted: Rewrite) -> dict[tuple[str, str], Document]:
     layers = {("layer", each.id): layer_to_json(each) for each in wanted.layers}
     return layers | {("holdout", each.id): holdout_to_json(each) for each in wanted.holdouts}
+
+
+async def _rewrite_part_drafts(
+    tx: WriteSession, place: Place, texts: Texts, parts: Mapping[tuple[str, str], Document], *, by: By
+) -> None:
+    for (kind, key), after in parts.items():
+        row = await part_repository.part(tx, place.environment_id, kind, key)
+        if row is None or row.draft is None:
+            continue
+        draft = _with_changes(row.draft, json.loads(texts.parts[kind, key]), after)
+        kept = By(row.drafted_by or by.actor, row.drafted_at or by.at, by.note)
+        await part_repository.set_part_draft(tx, place.environment_id, kind, key, draft, by=kept)
+
+
+def _with_changes(draft: Document, before: Document, after: Document) -> Document:
+    """The draft with what came and without what went, in the lists that say whom a part is for."""
+    changed = dict(draft)
+    for name in ("slices", "experiments"):
+        old, new, mine = (list[Any](each.get(name, [])) for each in (before, after, draft))
+        gone = [each for each in old if each not in new]
+        come = [each for each in new if each not in old and each not in mine]
+        if gone or come:
+            changed[name] = [each for each in mine if each not in gone] + come
+    return changed
 
 
 async def _record_parts(
