@@ -114,11 +114,12 @@ def test_a_look_is_what_was_known_at_the_end_of_its_day(rows: list[Row], rng: ra
     for metric in fixed:
         (look,) = [look for look in result(whole, metric.key).comparisons[0].looks if look.day == day]
         (known,) = result(then, metric.key).comparisons
-        assert look.estimate == pytest.approx(known.difference.estimate, rel=1e-9, abs=1e-12), metric.key
+        assert look.estimate == _close(known.difference.estimate), metric.key
         assert look.arm_units == result(then, metric.key).arms[1].units
         if known.adjusted is not None and look.adjusted_standard_error is not None:
             adjusted = known.adjusted.difference.estimate
-            assert look.adjusted_estimate == pytest.approx(adjusted, rel=1e-7, abs=1e-9), metric.key
+            if adjusted is not None:
+                assert look.adjusted_estimate == pytest.approx(adjusted, rel=1e-7, abs=1e-7), metric.key
 
 
 @settings(max_examples=2, deadline=None, suppress_health_check=list(HealthCheck))
