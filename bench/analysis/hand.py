@@ -1,4 +1,4 @@
-"""The same questions as an analyst who knows DuckDB would write them by hand: the limit to be measured against."""
+"""The same questions as somebody who knows DuckDB would write them: the limit to be measured against."""
 
 import duckdb
 
@@ -27,14 +27,16 @@ def events(con: duckdb.DuckDBPyConnection) -> object:
         WITH assigned AS ({ASSIGNED}),
         sums AS (
             SELECT e.unit, count(*) FILTER (e.name = 'order') AS orders,
-                   sum(e.value) FILTER (e.name = 'order') AS revenue, count(*) FILTER (e.name = 'click') AS clicks
+                   sum(e.value) FILTER (e.name = 'order') AS revenue,
+                   count(*) FILTER (e.name = 'click') AS clicks
             FROM events e JOIN assigned a
               ON e.unit = a.unit AND e."at" >= a.first_at AND e."at" < a.first_at + {WINDOW}
             WHERE e.kind = 'event' AND e.name IN ('order', 'click')
             GROUP BY e.unit
         ),
         units AS (
-            SELECT arm, coalesce(orders, 0) AS orders, coalesce(revenue, 0) AS revenue, coalesce(clicks, 0) AS clicks
+            SELECT arm, coalesce(orders, 0) AS orders, coalesce(revenue, 0) AS revenue,
+                   coalesce(clicks, 0) AS clicks
             FROM assigned LEFT JOIN sums USING (unit)
         )
         SELECT arm, count(*), {METRICS} FROM units GROUP BY arm
@@ -78,13 +80,14 @@ def looks(con: duckdb.DuckDBPyConnection) -> object:
                 ("least(revenue, 500)", "least(revenue, 500)"), ("clicks", "clicks"), ("revenue", "revenue"),
                 ("revenue", "clicks"),
             )
-            for now, then in [(f"{_of(x, '_now')} * {_of(y, '_now')}", f"{_of(x, '_then')} * {_of(y, '_then')}")]
+            for now, then in [tuple(f"{_of(x, when)} * {_of(y, when)}" for when in ("_now", "_then"))]
         )
     )  # fmt: skip
     return con.execute(f"""
         WITH assigned AS ({ASSIGNED}),
         days AS (
-            SELECT e.unit, a.arm, e."at"::DATE AS day, 0 AS enters, count(*) FILTER (e.name = 'order') AS orders,
+            SELECT e.unit, a.arm, e."at"::DATE AS day, 0 AS enters,
+                   count(*) FILTER (e.name = 'order') AS orders,
                    coalesce(sum(e.value) FILTER (e.name = 'order'), 0) AS revenue,
                    count(*) FILTER (e.name = 'click') AS clicks
             FROM events e JOIN assigned a

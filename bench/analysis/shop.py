@@ -35,11 +35,14 @@ def write_events(folder: Path, *, scale: float, days: int = DAYS, day_files: boo
     """)  # noqa: S608 — numbers
     con.execute(f"""
         CREATE TEMP VIEW happened AS
-        WITH rows AS (SELECT hash(range, 3) AS h, hash(range, 5) AS g, hash(range, 11) AS v FROM range({events}))
+        WITH rows AS (
+            SELECT hash(range, 3) AS h, hash(range, 5) AS g, hash(range, 11) AS v FROM range({events})
+        )
         SELECT 'event' AS kind,
                CASE WHEN g % 100 < 10 THEN 'order' WHEN g % 100 < 40 THEN 'click' ELSE 'view' END AS name,
                'unit-' || (h % {units * 5 // 4}) AS unit,
-               TIMESTAMP '2025-12-25' + to_microseconds((((g >> 8) % ({days + 7} * 864000)) * 100000)::BIGINT) AS at,
+               TIMESTAMP '2025-12-25'
+                   + to_microseconds((((g >> 8) % ({days + 7} * 864000)) * 100000)::BIGINT) AS at,
                NULL::VARCHAR AS variant,
                CASE WHEN g % 100 < 10 THEN round(exp(3 + ((v % 2000)::DOUBLE - 1000) / 500), 2) END AS value
         FROM rows
@@ -67,8 +70,12 @@ def write_units(path: Path, *, scale: float) -> None:
                        AS revenue,
                    1 + (v >> 12) % 7 AS visits,
                    1000000 + ((v >> 20) % 1000)::DOUBLE / 300 AS latency,
-                   1000000 + ((v >> 20) % 1000)::DOUBLE / 400 + ((g >> 20) % 1000)::DOUBLE / 900 AS latency_before
-            FROM (SELECT range, hash(range) AS h, hash(range, 3) AS g, hash(range, 5)::UBIGINT % 4294967296::UBIGINT
-                  ::BIGINT AS v FROM range({int(UNIT_ROWS * scale)}))
+                   1000000 + ((v >> 20) % 1000)::DOUBLE / 400 + ((g >> 20) % 1000)::DOUBLE / 900
+                       AS latency_before
+            FROM (
+                SELECT range, hash(range) AS h, hash(range, 3) AS g,
+                       (hash(range, 5) % 4294967296)::BIGINT AS v
+                FROM range({int(UNIT_ROWS * scale)})
+            )
         ) TO '{path}' (FORMAT parquet, COMPRESSION zstd)
     """)  # noqa: S608 — numbers and our own path

@@ -30,7 +30,7 @@ Events = pd.DataFrame
 def exposed(rows: Sequence[Row]) -> pd.DataFrame:
     """Columns `unit`, `arm`, `first_at` of the units seen in one arm only."""
     seen = pd.DataFrame([row for row in rows if row["kind"] == "exposure"])
-    units = []
+    units = list[dict[str, Any]]()
     for unit, own in seen.groupby("unit"):
         arms = set(own["variant"])
         if len(arms) == 1:
@@ -135,7 +135,7 @@ def _cut_off(table: pd.DataFrame, definition: AnyDefinition) -> pd.DataFrame:
             values = values.clip(upper=definition.cap_value)
         known = values.dropna()
         low, high = (
-            None if share is None or known.empty else known.quantile(share)
+            None if share is None or known.empty else float(known.quantile(share))
             for share in (definition.floor_quantile, definition.cap_quantile)
         )
         table[column] = values.clip(lower=low, upper=high)

@@ -72,6 +72,13 @@ PROPERTIES = st.fixed_dictionaries(
 CENTS = st.integers(0, 3000).map(lambda cents: cents / 100)
 
 
+SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example]
+
+
+def a_view(unit: str, hours: float, properties: dict[str, Any]) -> Row:
+    return event("view", unit, hours, **properties)
+
+
 @st.composite
 def shops(draw: st.DrawFn) -> list[Row]:
     rows = [exposure(unit, "ab"[number % 2], draw(HOURS)) for number, unit in enumerate(UNITS)]
@@ -79,7 +86,7 @@ def shops(draw: st.DrawFn) -> list[Row]:
     rows += [exposure(*each) for each in draw(st.lists(again, max_size=4))]
     orders = st.builds(event, st.just("order"), st.sampled_from(UNITS), HOURS, st.none() | CENTS)
     views = st.builds(
-        lambda unit, hours, properties: event("view", unit, hours, **properties),
+        a_view,
         st.sampled_from([*UNITS, "stranger"]),
         HOURS,
         PROPERTIES,
@@ -87,20 +94,20 @@ def shops(draw: st.DrawFn) -> list[Row]:
     return rows + draw(st.lists(orders, max_size=40)) + draw(st.lists(views, max_size=40))
 
 
-@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=4, deadline=None, suppress_health_check=SLOW)
 @given(shops())
 def test_every_kind_of_metric_is_what_a_slow_computation_finds(rows: list[Row]) -> None:
     assert_like_reference(rows)
 
 
 @pytest.mark.slow
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, deadline=None, suppress_health_check=SLOW)
 @given(shops())
 def test_every_kind_of_metric_is_what_a_slow_computation_finds_at_length(rows: list[Row]) -> None:
     assert_like_reference(rows)
 
 
-@settings(max_examples=2, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=2, deadline=None, suppress_health_check=SLOW)
 @given(shops(), st.randoms(use_true_random=False))
 def test_a_look_is_what_was_known_at_the_end_of_its_day(rows: list[Row], rng: random.Random) -> None:
     single = [row for row in rows if row["kind"] == "event" or row["unit"] not in _in_several(rows)]
@@ -122,7 +129,7 @@ def test_a_look_is_what_was_known_at_the_end_of_its_day(rows: list[Row], rng: ra
                 assert look.adjusted_estimate == pytest.approx(adjusted, rel=1e-7, abs=1e-7), metric.key
 
 
-@settings(max_examples=2, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=2, deadline=None, suppress_health_check=SLOW)
 @given(shops(), st.randoms(use_true_random=False))
 def test_no_order_of_rows_changes_a_result(rows: list[Row], rng: random.Random) -> None:
     known = [{**row, "event_id": str(number)} for number, row in enumerate(rows)]

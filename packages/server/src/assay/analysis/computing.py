@@ -131,9 +131,12 @@ def _joined_cuts(first: Cut, second: Cut) -> Cut:
 def _sample(tables: Tables, members: Table, plan: Plan, kept: ExitStack, *, dialect: str) -> Sample:
     days = keep(_days(tables, members, plan, dialect=dialect), kept) if plan.has_looks else None
     if days is None:
-        table = keep(units.of_events(tables, members, plan.numbers, dialect=dialect), kept)
+        table = units.of_events(tables, members, plan.numbers, dialect=dialect)
     else:
-        table = keep(units.of_days(days, members, plan.numbers), kept)
+        table = units.of_days(days, members, plan.numbers)
+    # Who the units are has done its work, and names take more room than numbers.
+    dimensions = [dimension_column(each.key) for each in plan.segments]
+    table = keep(table.select(ARM, *dimensions, *(number.column for number in plan.numbers)), kept)
     return Sample(table, units.limits_of(table, plan.measures), days)
 
 

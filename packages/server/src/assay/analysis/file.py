@@ -21,6 +21,7 @@ from assay.shared.errors import Invalid
 from assay.sources import service as sources
 
 MAX_ARMS = 20
+GLANCE_ROWS = 1000
 
 
 class InvalidRequest(Invalid):
@@ -173,11 +174,12 @@ def _arms(rows: Table) -> list[str]:
 
 
 def _metrics(request: FileRequest, rows: Table) -> tuple[MetricPlan, ...]:
+    answers = _answers(rows, [f"metric:{column}" for column in request.metrics])
     single = [
         MetricPlan(
             key=column,
             name=column,
-            kind=_kind(rows, f"metric:{column}"),
+            kind=Kind.PROPORTION if f"metric:{column}" in answers else Kind.MEAN,
             columns=(f"metric:{column}",),
             covariates=(_before(column),) if column in request.covariates else (),
         )
@@ -213,17 +215,27 @@ def _capped(metric: str) -> str:
     return f"capped:{metric}"
 
 
-def _kind(rows: Table, column: str) -> Kind:
-    return Kind.PROPORTION if _is_zero_or_one(rows, column) else Kind.MEAN
+def _answers(rows: Table, columns: Sequence[str]) -> frozenset[str]:
+    """The columns of TRUE/FALSE, or of numbers that are only ever 0 or 1: answers to a yes-or-no question."""
+    booleans = [column for column in columns if rows[column].type().is_boolean()]
+    numbers = [column for column in columns if column not in booleans]
+    # A glance at a few rows settles most columns without reading the others.
+    glance = rows.select(*numbers).limit(GLANCE_ROWS).to_pyarrow() if numbers else None
+    candidates = [
+        column for column in numbers if glance is not None and set(glance[column].to_pylist()) <= {0, 1, None}
+    ]
+    return frozenset(booleans) | _only_zero_or_one(rows, candidates)
 
 
-def _is_zero_or_one(rows: Table, column: str) -> bool:
-    # TRUE/FALSE and whole numbers that are only ever 0 or 1 are answers to a yes-or-no question.
-    kind = rows[column].type()
-    if kind.is_boolean():
-        return True
-    values = rows[column]
-    strange = rows.filter(values.notnull() & (values != 0) & (values != 1))
-    if records(strange.select(column).limit(1)):
-        return False
-    return bool(records(rows.filter(values.notnull()).select(column).limit(1)))
+def _only_zero_or_one(rows: Table, columns: Sequence[str]) -> frozenset[str]:
+    if not columns:
+        return frozenset()
+    seen = {f"seen:{column}": rows[column].count() for column in columns}
+    others = {
+        f"others:{column}": ((rows[column] != 0) & (rows[column] != 1)).sum().fill_null(0)
+        for column in columns
+    }
+    (found,) = records(rows.aggregate(**seen, **others))
+    return frozenset(
+        column for column in columns if found[f"seen:{column}"] > 0 and found[f"others:{column}"] == 0
+    )
