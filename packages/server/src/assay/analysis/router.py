@@ -3,9 +3,11 @@
 import uuid
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Response
+import anyio.to_thread
+from fastapi import APIRouter, Path, Query, Response
 
 from assay.analysis import service
+from assay.analysis.numbers import Format, rows_of, written
 from assay.analysis.schemas import ResultOut
 from assay.core.dependencies import Now, Reads, RetryingRoute, Writes
 from assay.core.parameters import LIMIT, Cursor, Limit
@@ -57,3 +59,31 @@ async def read_results(
 ) -> ResultOut:
     """Reads a finished analysis; a conflict before it is COMPLETED."""
     return await service.result(tx, project, experiment, task)
+
+
+@router.get(
+    "/{task}/numbers",
+    response_class=Response,
+    responses={
+        200: {
+            "description": "One row per metric, compared arm and segment.",
+            "content": {form.media_type.partition(";")[0]: {"schema": {}} for form in Format},
+        }
+    },
+)
+async def read_numbers(
+    project: ProjectKey,
+    experiment: ExperimentKey,
+    task: uuid.UUID,
+    tx: Reads,
+    form: Annotated[Format, Query(alias="format", description="How the table is written.")] = Format.CSV,
+) -> Response:
+    """Reads the numbers of a finished analysis as one table; they never change."""
+    found = await service.result(tx, project, experiment, task)
+    table = await anyio.to_thread.run_sync(written, rows_of(found.document), form)
+    name = f"{experiment}-{task}.{form.value}"
+    return Response(
+        table,
+        media_type=form.media_type,
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
