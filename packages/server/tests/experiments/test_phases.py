@@ -15,7 +15,7 @@ from assay.jobs.worker import perform
 from assay.main import build_app
 from support_app import borrowed, serving
 
-from .factories import EXPERIMENTS, make, moved, prepare
+from .factories import EXPERIMENTS, PROJECT, make, moved, prepare
 
 pytestmark = pytest.mark.anyio
 
@@ -57,3 +57,21 @@ async def test_exposures_of_an_earlier_phase_are_left_out(
 
     assert first == {"old": 2, "new": 1}
     assert second == {"old": 1, "new": 1}
+
+
+async def test_readiness_tells_whether_events_of_a_metric_arrive(client: httpx2.AsyncClient) -> None:
+    async def data(key: str) -> str:
+        checks = (await client.get(f"{EXPERIMENTS}/{key}/readiness")).json()["checks"]
+        return next(check["sentence"] for check in checks if check["check"] == "data")
+
+    body = {"key": "calls", "name": "calls", "definition": {"kind": "proportion", "event": "calls"}}
+    await client.post(f"{PROJECT}/metrics", json=body)
+    await make(client, "silent", plan={"goals": [{"metric": "calls"}]})
+
+    before = await data("silent")
+    event = {"kind": "event", "name": "calls", "unit": "u1", "at": utc_now().isoformat()}
+    await client.post("/api/v1/events", json=[event])
+    after = await data("silent")
+
+    assert before == "Not one event of calls came in the last 28 days."
+    assert after == "Events of calls arrive; no result measures them yet."

@@ -1,13 +1,15 @@
 """Planning with what is known: duration, methods and their cost, and the checks that need data."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 import anyio.to_thread
 
+from assay.core.config import Settings
 from assay.core.database import ReadSession
-from assay.experiments import past, readiness, service
+from assay.experiments import arriving, past, readiness, service
 from assay.experiments.advice import Option, advised, days_for
 from assay.experiments.checks import Check, Level
 from assay.experiments.errors import NotComputable
@@ -22,11 +24,15 @@ from assay.experiments.schemas import (
     RecommendationOut,
     RecommendationRequest,
 )
+from assay.metrics import service as metrics
+from assay.metrics.definition import event_names
+from assay.projects import service as projects
 
 if TYPE_CHECKING:
     from assay.experiments.sizing import Cost, Need
 
 T = TypeVar("T")
+RECENTLY = timedelta(days=28)
 
 
 async def power(tx: ReadSession, project_key: str, key: str, asked: PowerRequest) -> PowerOut:
@@ -57,13 +63,43 @@ async def recommend(
     return await _computed(partial(_recommend, experiment, plan, known, pace, asked))
 
 
-async def checked(tx: ReadSession, experiment: Experiment) -> list[Check]:
-    """The readiness checks that look at past results; none of them blocks."""
+async def report(
+    tx: ReadSession, project_key: str, key: str, *, settings: Settings, now: datetime
+) -> list[Check]:
+    """All readiness checks of a planned experiment; those that look at data only warn."""
+    experiment = await service.row_of(tx, project_key, key)
+    service.state_of(experiment)
     plan = service.plan_of(experiment)
     known = await past.baselines(tx, experiment, set(plan.metrics()))
-    trial = await past.newest_trial(tx, experiment)
-    reach = await _reach(experiment, plan, known)
-    return [_data(plan, known), reach, _trial(trial)]
+    unmeasured = [metric for metric in plan.metrics() if metric not in known]
+    silent = await _silent(tx, project_key, experiment, unmeasured, settings, since=now - RECENTLY)
+    return [
+        *await readiness.structural(tx, project_key, experiment),
+        _data(unmeasured, silent),
+        await _reach(experiment, plan, known),
+        _trial(await past.newest_trial(tx, experiment)),
+    ]
+
+
+async def _silent(
+    tx: ReadSession,
+    project_key: str,
+    experiment: Experiment,
+    keys: Sequence[str],
+    settings: Settings,
+    *,
+    since: datetime,
+) -> list[str]:
+    """Those of the metrics of which not one event has come lately."""
+    environment: str = experiment.assignments["environment"]
+    place = await projects.get_environment(tx, project_key, environment)
+    needed = {
+        metric.key: set(event_names(metric.definition))
+        for metric in await metrics.require_all(tx, project_key, keys)
+    }
+    names = {name for each in needed.values() for name in each}
+    seen = await arriving.names_seen(tx, settings, place.id, names, since=since)
+    return [key for key, its in needed.items() if not its & seen]
 
 
 async def _computed(work: Callable[[], T]) -> T:
@@ -179,13 +215,17 @@ def _sentence(plan: Plan, units: int | None, days: int | None) -> str:
     return f"{needed}, but the plan has {plan.duration_days}: cover more, wait longer, or look for more."
 
 
-def _data(plan: Plan, known: Mapping[str, Baseline]) -> Check:
-    if unknown := [metric for metric in plan.metrics() if metric not in known]:
+def _data(unmeasured: Sequence[str], silent: Sequence[str]) -> Check:
+    if silent:
         return Check(
             "data",
             Level.WARNING,
-            f"No result in this project has measured {', '.join(unknown)} yet.",
-            "Look whether its events arrive; an A/A experiment shows how the metric behaves.",
+            f"Not one event of {', '.join(silent)} came in the last {RECENTLY.days} days.",
+            "Look whether the application sends them under the names that the metric has.",
+        )
+    if unmeasured:
+        return Check(
+            "data", Level.OK, f"Events of {', '.join(unmeasured)} arrive; no result measures them yet."
         )
     return Check("data", Level.OK, "Every metric has been measured before.")
 
@@ -222,10 +262,3 @@ def _trial(trial: past.PastTrial | None) -> Check:
             "Find out why before trusting another experiment.",
         )
     return Check("a_a", Level.OK, f"The A/A experiment {trial.experiment!r} found nothing, as it should.")
-
-
-async def report(tx: ReadSession, project_key: str, key: str) -> list[Check]:
-    """All readiness checks of a planned experiment."""
-    experiment = await service.row_of(tx, project_key, key)
-    service.state_of(experiment)
-    return [*await readiness.structural(tx, project_key, experiment), *await checked(tx, experiment)]

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 
-from assay.core.dependencies import Now, Reads, RetryingRoute, Writes
+from assay.core.dependencies import AppSettings, Now, Reads, RetryingRoute, Writes
 from assay.core.parameters import LIMIT, Cursor, Limit
 from assay.experiments import checks, planning, templates
 from assay.experiments.routing import ExperimentKey, ProjectKey
@@ -27,9 +27,11 @@ TemplateKey = Annotated[Key, Path(description="Key of the template.")]
 
 
 @router.get("/experiments/{experiment}/readiness")
-async def check_readiness(project: ProjectKey, experiment: ExperimentKey, tx: Reads) -> ReadinessOut:
+async def check_readiness(
+    project: ProjectKey, experiment: ExperimentKey, tx: Reads, now: Now, settings: AppSettings
+) -> ReadinessOut:
     """Says whether the experiment may start, check by check."""
-    found = await planning.report(tx, project, experiment)
+    found = await planning.report(tx, project, experiment, settings=settings, now=now)
     return ReadinessOut(
         ready=not checks.blocking(found), checks=[CheckOut.model_validate(each) for each in found]
     )
