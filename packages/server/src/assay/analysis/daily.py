@@ -137,7 +137,8 @@ def _shaped(
 def _terms(values: Sequence[Value]) -> dict[str, Value]:
     """Count, sums and products of one row; null where a value is missing."""
     present = reduce(lambda left, right: left & right, [value.notnull() for value in values])
-    terms: dict[str, Value] = {"n": ibis.ifelse(present, 1.0, 0.0)}
+    # Not 1.0, which PostgreSQL takes for a decimal.
+    terms: dict[str, Value] = {"n": ibis.ifelse(present, 1, 0).cast("float64")}
     for i, value in enumerate(values):
         terms[f"s{i}"] = ibis.ifelse(present, value, 0.0)
     for i, j in combinations_with_replacement(range(len(values)), 2):

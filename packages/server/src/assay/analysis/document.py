@@ -299,3 +299,8 @@ class Document(Outgoing):
     plan: str | None = Field(
         None, description="Digest of what was collected; equal plans read equal numbers."
     )
+    content_hash: str | None = Field(
+        default=None,
+        description="SHA-256 over digits, plan, data and version of the methods; "
+        "`assay results reproduce` arrives at it again.",
+    )

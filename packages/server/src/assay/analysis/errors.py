@@ -13,3 +13,9 @@ class UnknownArm(Invalid):
     """The arm does not occur in the data."""
 
     code = "unknown_arm"
+
+
+class NoRecord(NotFound):
+    """The analysis kept nothing that its document could be concluded from again."""
+
+    code = "no_record"

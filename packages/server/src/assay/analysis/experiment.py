@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 import ibis
 from ibis.expr.types import Table
 
-from assay.analysis.claims import concluded
 from assay.analysis.computing import Tables, collect
 from assay.analysis.document import Document
 from assay.analysis.measures import measured_by
 from assay.analysis.plan import ArmPlan, Dimension, DoubleExposure, Plan
 from assay.analysis.planned import reading_of, schedule_of, with_roles
+from assay.analysis.record import Record, concluded
 from assay.analysis.traffic import traffic_of
 from assay.experiments.schemas import ExperimentOut
 from assay.metrics.schemas import MetricOut
@@ -92,14 +92,24 @@ def analyze_events(tables: Tables, plan: Plan, *, shows_sql: bool = True) -> Doc
         plan: What to compute.
         shows_sql: Whether the query of each metric is written down too, which takes a moment for each.
     """
+    return concluded(measure_events(tables, plan, shows_sql=shows_sql))
+
+
+def measure_events(tables: Tables, plan: Plan, *, shows_sql: bool = True) -> Record:
+    """What the same is concluded from."""
     completed = {key: complete(table) for key, table in tables.items()}
-    return concluded(plan, collect(completed, plan, shows_sql=shows_sql))
+    return Record(plan, collect(completed, plan, shows_sql=shows_sql))
 
 
 def watch_events(tables: Tables, plan: Plan) -> Document:
     """The result of an experiment with the doctor's look at its split; see `analyze_events`."""
+    return concluded(observe_events(tables, plan))
+
+
+def observe_events(tables: Tables, plan: Plan) -> Record:
+    """What the same is concluded from."""
     completed = {key: complete(table) for key, table in tables.items()}
-    return concluded(plan, collect(completed, plan), traffic=traffic_of(completed[None], plan))
+    return Record(plan, collect(completed, plan), traffic_of(completed[None], plan))
 
 
 def complete(table: Table) -> Table:

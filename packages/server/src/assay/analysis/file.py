@@ -10,13 +10,13 @@ from ibis.expr.types import Table
 
 from assay.analysis import units
 from assay.analysis.assignment import ARM, dimension_column
-from assay.analysis.claims import concluded
 from assay.analysis.computing import collect_rows
 from assay.analysis.document import Document
 from assay.analysis.errors import UnknownArm
 from assay.analysis.methods import Reading
 from assay.analysis.plan import ArmPlan, Dimension, Kind, Measure, MetricPlan, Plan
 from assay.analysis.reading import records
+from assay.analysis.record import Record, concluded
 from assay.shared.errors import Invalid
 from assay.sources import service as sources
 
@@ -66,15 +66,20 @@ def analyze_file(request: FileRequest) -> Document:
         UnreadableTable, UnknownColumn, UnusableColumn, RepeatedUnits, UnknownArm, InvalidRequest: With the
             value that is wrong and the way out.
     """
+    return concluded(measure_file(request))
+
+
+def measure_file(request: FileRequest) -> Record:
+    """What the same is concluded from."""
     columns = _columns(request)
     engine = sources.local_engine()
     named = set(_named(request)) - set(columns)
     table = sources.open_file(engine, request.path, as_text=named)
     with sources.readable(request.path):
-        return _analyze(engine, table, request, columns)
+        return _measure(engine, table, request, columns)
 
 
-def _analyze(engine: Backend, table: Table, request: FileRequest, columns: Sequence[str]) -> Document:
+def _measure(engine: Backend, table: Table, request: FileRequest, columns: Sequence[str]) -> Record:
     sources.require_columns(table, [*_named(request), *columns, *request.covariates.values()])
     for column in (*columns, *request.covariates.values()):
         sources.require_measurable(table, column)
@@ -88,7 +93,7 @@ def _analyze(engine: Backend, table: Table, request: FileRequest, columns: Seque
     if sample.excluded.in_several_arms:
         rows = engine.create_table("units", rows, temp=True)
     plan = _plan(request, rows)
-    return concluded(plan, collect_rows(rows, plan, sample.excluded))
+    return Record(plan, collect_rows(rows, plan, sample.excluded))
 
 
 def _named(request: FileRequest) -> list[str]:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import anyio.to_thread
 
 from assay.analysis import service
-from assay.analysis.document import Document
 from assay.core.clock import utc_now
 from assay.core.config import Settings
 from assay.core.database import Database
@@ -38,8 +37,7 @@ def handlers(settings: Settings, database: Database, url: str) -> Mapping[str, H
             place = await projects.get_environment(tx, project, experiment.assignments.environment)
         await task.report(0.1, "reading events")
         facts = partial(events.facts, settings, url, environment_id=place.id)
-        document = await anyio.to_thread.run_sync(_analyze, experiment, measured, facts)
-        return document.model_dump(mode="json")
+        return await anyio.to_thread.run_sync(_analyze, experiment, measured, facts)
 
     return {service.KIND: results}
 
@@ -52,15 +50,18 @@ def _analyze(
     experiment: ExperimentOut,
     measured: list[MetricOut],
     facts_of: Callable[..., AbstractContextManager["Facts"]],
-) -> Document:
+) -> dict[str, Any]:
     # The engine and its statistics are loaded by the first analysis, not by every start.
-    from assay.analysis.experiment import plan_of, watch_events  # noqa: PLC0415
+    from assay.analysis.bundle import to_json  # noqa: PLC0415
+    from assay.analysis.experiment import observe_events, plan_of  # noqa: PLC0415
+    from assay.analysis.record import concluded, write  # noqa: PLC0415
     from assay.sources.service import local_engine  # noqa: PLC0415
 
     engine = local_engine()
     with facts_of(engine, experiment=experiment.key, names=_event_names(measured)) as facts:
         rows = _of_phase(facts.table, experiment)
-        return watch_events({None: rows}, plan_of(experiment, measured, now=utc_now()))
+        record = observe_events({None: rows}, plan_of(experiment, measured, now=utc_now()))
+    return {"document": concluded(record).model_dump(mode="json"), "record": to_json(write(record))}
 
 
 def _of_phase(rows: "Table", experiment: ExperimentOut) -> "Table":

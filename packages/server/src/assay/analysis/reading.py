@@ -4,6 +4,7 @@ import uuid
 from contextlib import ExitStack
 from typing import Any
 
+import psycopg
 from ibis.expr.types import Table
 
 
@@ -17,9 +18,25 @@ def keep(table: Table, until: ExitStack) -> Table:
     # Not Ibis's cache, whose garbage collector may outlive the connection.
     engine = table.get_backend()
     name = f"assay_{uuid.uuid4().hex}"
-    kept = engine.create_table(name, table, temp=True)
+    if engine.name == "pyspark":
+        return _cached(engine, name, table, until)
+    try:
+        kept = engine.create_table(name, table, temp=True)
+    except psycopg.errors.ReadOnlySqlTransaction:
+        # A session that may only read keeps nothing: it computes the table as often as it is asked for.
+        return table
     if engine.name == "duckdb":
         # Elsewhere they go with the session; here its memory is the server's. Ibis 12 drops with a statement
         # that its own version of sqlglot leaves unfinished.
         until.callback(engine.con.execute, f"DROP TABLE {name}")
     return kept
+
+
+def _cached(engine: Any, name: str, table: Table, until: ExitStack) -> Table:  # noqa: ANN401 — Spark's own parts
+    # Spark has no temporary tables, but views over frames that its executors keep.
+    session = engine._session
+    frame = session.sql(engine.compile(table)).persist()
+    until.callback(frame.unpersist)
+    frame.createOrReplaceTempView(name)
+    until.callback(session.catalog.dropTempView, name)
+    return engine.table(name)

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Query, Response
 
 from assay.analysis import service
 from assay.analysis.numbers import Format, rows_of, written
-from assay.analysis.schemas import ResultOut
+from assay.analysis.schemas import RecordOut, ResultOut
 from assay.core.dependencies import Now, Reads, RetryingRoute, Writes
 from assay.core.parameters import LIMIT, Cursor, Limit
 from assay.jobs.schemas import TaskOut
@@ -87,3 +87,11 @@ async def read_numbers(
         media_type=form.media_type,
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
+
+
+@router.get("/{task}/record")
+async def read_record(
+    project: ProjectKey, experiment: ExperimentKey, task: uuid.UUID, tx: Reads
+) -> RecordOut:
+    """Reads what a finished analysis was concluded from, so that anybody can conclude it again."""
+    return await service.record(tx, project, experiment, task)

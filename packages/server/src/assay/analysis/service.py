@@ -2,10 +2,11 @@
 
 import uuid
 from datetime import datetime
+from typing import Any
 
 from assay.analysis.document import Document
-from assay.analysis.errors import NoResults
-from assay.analysis.schemas import ResultOut
+from assay.analysis.errors import NoRecord, NoResults
+from assay.analysis.schemas import RecordOut, ResultOut
 from assay.core.database import ReadSession, WriteSession
 from assay.experiments import service as experiments
 from assay.jobs import service as jobs
@@ -33,10 +34,21 @@ async def result(tx: ReadSession, project: str, experiment: str, task: uuid.UUID
         NotFinished, TaskFailed: There is no document.
     """
     subject = str(await experiments.identify(tx, project, experiment))
-    document = await jobs.result(tx, task, subject=subject)
-    return ResultOut(
-        task=await jobs.poll(tx, task, subject=subject), document=Document.model_validate(document)
-    )
+    found = await jobs.result(tx, task, subject=subject)
+    return ResultOut(task=await jobs.poll(tx, task, subject=subject), document=_document(found))
+
+
+async def record(tx: ReadSession, project: str, experiment: str, task: uuid.UUID) -> RecordOut:
+    """What the document of a finished analysis was concluded from.
+
+    Raises:
+        NotFinished, TaskFailed: There is no document.
+        NoRecord: It was computed by a version that kept none.
+    """
+    found = await jobs.result(tx, task, subject=str(await experiments.identify(tx, project, experiment)))
+    if "record" not in found:
+        raise NoRecord(f"analysis {task} kept no record; begin a new one", value=str(task))
+    return RecordOut.model_validate(found["record"])
 
 
 async def listing(
@@ -60,10 +72,15 @@ async def latest(tx: ReadSession, project: str, experiment: str) -> ResultOut:
             f"experiment {experiment!r} has no results yet; begin an analysis first", value=experiment
         )
     task, document = found
-    return ResultOut(task=task, document=Document.model_validate(document))
+    return ResultOut(task=task, document=_document(document))
 
 
 async def newest(tx: ReadSession, project: str, experiment: str) -> TaskOut | None:
     """The newest analysis, finished or not, if there is one."""
     identifier = await experiments.identify(tx, project, experiment)
     return await jobs.newest(tx, kind=KIND, subject=str(identifier))
+
+
+def _document(found: dict[str, Any]) -> Document:
+    # Before there were records the document was all that was kept.
+    return Document.model_validate(found.get("document", found))

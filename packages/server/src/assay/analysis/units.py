@@ -159,7 +159,9 @@ def with_measures(table: Table, measures: Sequence[Measure], limits: Mapping[str
 
 def shaped(measure: Measure, number: Value, counted: Value | None, limits: Limits) -> Value:
     """What becomes of a unit's number before it counts; null where it has no value."""
-    value = ibis.ifelse(number > 0, 1.0, 0.0) if measure.is_share else number.cast("float64")
+    # Not 1.0, which PostgreSQL takes for a decimal.
+    is_positive = ibis.ifelse(number > 0, 1, 0).cast("float64")
+    value = is_positive if measure.is_share else number.cast("float64")
     # Not LEAST and GREATEST, which lose a null on some engines.
     if limits.high is not None:
         value = ibis.ifelse(value > limits.high, limits.high, value)
@@ -182,10 +184,11 @@ def quantile(table: Table, column: Value, share: float) -> float | None:
     below = int(position)
     wanted = min(2, count - below)
     if share > 0.5:  # noqa: PLR2004 — from the nearer end
-        order, skipped = ibis.desc("value"), count - below - wanted
+        order, back, skipped = ibis.desc("value"), ibis.asc("value"), count - below - wanted
     else:
-        order, skipped = ibis.asc("value"), below
-    found = known.order_by(order).limit(wanted, offset=skipped)
+        order, back, skipped = ibis.asc("value"), ibis.desc("value"), below
+    # Not by an offset, which Ibis numbers without an order where Spark's dialect has none.
+    found = known.order_by(order).limit(skipped + wanted).order_by(back).limit(wanted)
     first, last = (values := sorted(row["value"] for row in records(found)))[0], values[-1]
     return first + (last - first) * (position - below)
 

@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 
 from assay import __version__
-from assay.cli import events, experiments, flags, resources, sources
+from assay.cli import events, experiments, flags, resources, results, sources
 from assay.cli.console import Format, err
 from assay.shared.errors import AssayError
 
@@ -29,6 +29,7 @@ resources.events.command("load")(events.load)
 resources.events.add_typer(events.rejected, name="rejected")
 app.add_typer(resources.events, name="events")
 app.add_typer(sources.app, name="source")
+app.add_typer(results.app, name="results")
 database = typer.Typer(help="The database's schema.", no_args_is_help=True)
 app.add_typer(database, name="db")
 
@@ -187,6 +188,10 @@ def analyze(
     zero_fill: Annotated[
         bool, typer.Option("--zero-fill", help="Count a unit without a value as 0 instead of leaving it out.")
     ] = False,
+    bundle: Annotated[
+        Path | None,
+        typer.Option("--bundle", help="Also write the result as a file for `assay results reproduce`."),
+    ] = None,
     output: FormatOption = Format.TABLE,
 ) -> None:
     """Analyses an experiment in a file; needs no server.
@@ -214,5 +219,6 @@ def analyze(
         covariates=covariate,
         alpha=alpha,
         zero_fill=zero_fill,
+        bundle=bundle,
         output=output,
     )

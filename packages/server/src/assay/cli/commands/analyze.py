@@ -4,7 +4,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from assay.analysis.file import FileRequest, InvalidRequest, analyze_file
+from assay.analysis.bundle import Bundle, save
+from assay.analysis.file import FileRequest, InvalidRequest, measure_file
+from assay.analysis.record import concluded, write
 from assay.cli.console import Format, err, out, print_json
 from assay.cli.report import report
 
@@ -25,6 +27,7 @@ def analyze(
     covariates: Sequence[str],
     alpha: float,
     zero_fill: bool,
+    bundle: Path | None,
     output: Format,
 ) -> None:
     """Prints the result of the experiment in a file."""
@@ -43,7 +46,10 @@ def analyze(
         zero_fill=zero_fill,
     )
     with err.status(f"Reading {file.name}"):
-        document = analyze_file(request)
+        record = measure_file(request)
+    document = concluded(record)
+    if bundle is not None:
+        save(Bundle(document, write(record)), bundle)
     if output is Format.JSON:
         print_json(document.model_dump_json(indent=2))
     else:

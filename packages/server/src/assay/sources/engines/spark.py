@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,7 @@ class SparkEngine:
         name = self.table(relation).select(*columns)
         frame = self.session.sql(self.backend.compile(name))
         size = frame._jdf.queryExecution().optimizedPlan().stats().sizeInBytes()
-        scanned = int(size.toString())
+        scanned = int(str(size))
         # Spark's word for "unknown" is a size no disk holds.
         known = scanned < 2**62
         return Estimate(None, scanned if known else None, "statistics of Spark's optimiser")
@@ -96,9 +97,14 @@ class SparkEngine:
     def _places(self, pattern: str) -> list[str]:
         if pattern.startswith(OBJECT_STORES):
             return [pattern]
-        place = Path(pattern)
-        base = place.anchor or "."
-        return [str(path) for path in matching_files(Path(base), str(place.relative_to(base)), self.allowed)]
+        folder, below = _split(pattern)
+        return [str(path) for path in matching_files(folder, below, self.allowed)]
+
+
+def _split(pattern: str) -> tuple[Path, str]:
+    parts = Path(pattern).parts
+    fixed = list(takewhile(lambda part: not set(part) & set("*?["), parts[:-1]))
+    return Path(*fixed), str(Path(*parts[len(fixed) :]))
 
 
 def _require_master(session: Any, master: str) -> None:  # noqa: ANN401 — Spark's sessions come untyped
