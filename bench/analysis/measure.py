@@ -16,9 +16,13 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import shop
+
+if TYPE_CHECKING:
+    from assay.analysis.experiment import Options
+    from assay.analysis.plan import Plan
 
 CASES = ("events", "cuped", "looks", "units")
 GOAL, MEMORY_GOAL, TEA_GOAL = 1.3, 1.3, 4.0
@@ -117,7 +121,7 @@ def _assay(case: str, folder: str, memory: str | None = None) -> Callable[[], ob
     if memory is not None:
         engine.con.execute(f"SET memory_limit = '{memory}'; SET temp_directory = '{folder}/scratch'")
     table = engine.read_parquet(f"{folder}/events/*.parquet")
-    plan = _plan(case, Options(has_looks=case == "looks"))
+    plan = a_plan(case, Options(has_looks=case == "looks"))
     return lambda: analyze_events({None: table}, plan, shows_sql=False)
 
 
@@ -125,7 +129,8 @@ def _bounded(case: str, folder: str) -> Callable[[], object]:
     return _assay(case, folder, memory="250MB")
 
 
-def _plan(case: str, options: Any) -> Any:  # noqa: ANN401 — imported where it is needed
+def a_plan(case: str, options: "Options") -> "Plan":
+    """Four metrics in the week after exposure; for `cuped` one of them with the week before."""
     from assay.analysis.experiment import plan_of
     from assay.experiments.schemas import ExperimentOut
     from assay.metrics.schemas import MetricOut
@@ -166,7 +171,7 @@ def _plan(case: str, options: Any) -> Any:  # noqa: ANN401 — imported where it
 def _tea(case: str, folder: str) -> Callable[[], object]:
     del case
     import ibis
-    import tea_tasting as tt
+    import tea_tasting as tt  # pyright: ignore[reportMissingTypeStubs] — a peer without types
 
     con = ibis.duckdb.connect(threads=2)
     table = con.read_parquet(f"{folder}/units.parquet")

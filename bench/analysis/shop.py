@@ -50,7 +50,7 @@ def write_events(folder: Path, *, scale: float, days: int = DAYS, day_files: boo
     both = "SELECT * FROM exposures UNION ALL SELECT * FROM happened"
     if day_files:
         con.execute(
-            f"COPY (SELECT *, at::DATE AS day FROM ({both})) TO '{target}' "  # noqa: S608 — our own path
+            f"COPY (SELECT *, \"at\"::DATE AS day FROM ({both})) TO '{target}' "  # noqa: S608 — our own path
             "(FORMAT parquet, COMPRESSION zstd, PARTITION_BY (day), OVERWRITE_OR_IGNORE)"
         )
         return

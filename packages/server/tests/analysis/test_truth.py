@@ -43,14 +43,14 @@ def a_shop(rng: np.random.Generator) -> pa.Table:
     arms = rng.choice(["a", "b"], UNITS)
     entered = rng.uniform(0, 14 * 24, UNITS)
     taste = rng.gamma(4.0, 0.25, UNITS)
-    rows = {
+    rows: dict[str, list[Any]] = {
         "unit": [np.arange(UNITS)],
         "hours": [entered],
         "variant": [arms],
         "value": [np.full(UNITS, np.nan)],
     }
 
-    def add(units: np.ndarray, hours: np.ndarray, values: np.ndarray) -> None:
+    def add(units: Array, hours: Array, values: Array) -> None:
         rows["unit"].append(units)
         rows["hours"].append(hours)
         rows["value"].append(values)
