@@ -131,7 +131,7 @@ FROM (
     IF(`t45`.`n2` > 500.0, 500.0, `t45`.`n2`) AS `before:spent:0`,
     `t45`.`n3` AS `per_session:0`,
     `t45`.`n4` AS `per_session:1`,
-    IF(`t45`.`n5` > 0, 1.0, 0.0) AS `funnel:0`
+    CAST(IF(`t45`.`n5` > 0, 1, 0) AS FLOAT64) AS `funnel:0`
   FROM (
     SELECT
       `t17`.`unit`,
@@ -460,24 +460,24 @@ SELECT
   SUM(`t26`.`enters`) AS `units`,
   SUM(
     COALESCE(
-      IF(
+      CAST(IF(
         (
           IF(`t26`.`n1:so_far` > 0, IF(`t26`.`n0:so_far` > 500.0, 500.0, `t26`.`n0:so_far`), NULL) - 1.5
         ) IS NOT NULL,
-        1.0,
-        0.0
-      ),
+        1,
+        0
+      ) AS FLOAT64),
       0.0
     ) - IF(
       `t26`.`enters` = 0,
       COALESCE(
-        IF(
+        CAST(IF(
           (
             IF(`t26`.`n1:before` > 0, IF(`t26`.`n0:before` > 500.0, 500.0, `t26`.`n0:before`), NULL) - 1.5
           ) IS NOT NULL,
-          1.0,
-          0.0
-        ),
+          1,
+          0
+        ) AS FLOAT64),
         0.0
       ),
       0.0
@@ -543,7 +543,7 @@ SELECT
   ) AS `b0:p00`,
   SUM(
     COALESCE(
-      IF(
+      CAST(IF(
         (
           (
             IF(`t26`.`n1:so_far` > 0, IF(`t26`.`n0:so_far` > 500.0, 500.0, `t26`.`n0:so_far`), NULL) - 1.5
@@ -554,14 +554,14 @@ SELECT
             IF(`t26`.`n2:so_far` > 500.0, 500.0, `t26`.`n2:so_far`) - 1.5
           ) IS NOT NULL
         ),
-        1.0,
-        0.0
-      ),
+        1,
+        0
+      ) AS FLOAT64),
       0.0
     ) - IF(
       `t26`.`enters` = 0,
       COALESCE(
-        IF(
+        CAST(IF(
           (
             (
               IF(`t26`.`n1:before` > 0, IF(`t26`.`n0:before` > 500.0, 500.0, `t26`.`n0:before`), NULL) - 1.5
@@ -572,9 +572,9 @@ SELECT
               IF(`t26`.`n2:before` > 500.0, 500.0, `t26`.`n2:before`) - 1.5
             ) IS NOT NULL
           ),
-          1.0,
-          0.0
-        ),
+          1,
+          0
+        ) AS FLOAT64),
         0.0
       ),
       0.0

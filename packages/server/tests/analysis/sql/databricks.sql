@@ -159,7 +159,7 @@ FROM (
     IF(`t45`.`n2` > 500.0, 500.0, `t45`.`n2`) AS `before:spent:0`,
     `t45`.`n3` AS `per_session:0`,
     `t45`.`n4` AS `per_session:1`,
-    IF(`t45`.`n5` > 0, 1.0, 0.0) AS `funnel:0`
+    CAST(IF(`t45`.`n5` > 0, 1, 0) AS DOUBLE) AS `funnel:0`
   FROM (
     SELECT
       `t17`.`unit`,
@@ -500,30 +500,30 @@ SELECT
   SUM(`t26`.`enters`) AS `units`,
   SUM(
     COALESCE(
-      IF(
+      CAST(IF(
         (
           IF(`t26`.`n1:so_far` > 0, IF(`t26`.`n0:so_far` > 500.0, 500.0, `t26`.`n0:so_far`), NULL) - 1.5
         ) IS NOT NULL
         AND NOT ISNAN(
           IF(`t26`.`n1:so_far` > 0, IF(`t26`.`n0:so_far` > 500.0, 500.0, `t26`.`n0:so_far`), NULL) - 1.5
         ),
-        1.0,
-        0.0
-      ),
+        1,
+        0
+      ) AS DOUBLE),
       0.0
     ) - IF(
       `t26`.`enters` = 0,
       COALESCE(
-        IF(
+        CAST(IF(
           (
             IF(`t26`.`n1:before` > 0, IF(`t26`.`n0:before` > 500.0, 500.0, `t26`.`n0:before`), NULL) - 1.5
           ) IS NOT NULL
           AND NOT ISNAN(
             IF(`t26`.`n1:before` > 0, IF(`t26`.`n0:before` > 500.0, 500.0, `t26`.`n0:before`), NULL) - 1.5
           ),
-          1.0,
-          0.0
-        ),
+          1,
+          0
+        ) AS DOUBLE),
         0.0
       ),
       0.0
@@ -601,7 +601,7 @@ SELECT
   ) AS `b0:p00`,
   SUM(
     COALESCE(
-      IF(
+      CAST(IF(
         (
           IF(`t26`.`n1:so_far` > 0, IF(`t26`.`n0:so_far` > 500.0, 500.0, `t26`.`n0:so_far`), NULL) - 1.5
         ) IS NOT NULL
@@ -614,14 +614,14 @@ SELECT
           ) IS NOT NULL
           AND NOT ISNAN(IF(`t26`.`n2:so_far` > 500.0, 500.0, `t26`.`n2:so_far`) - 1.5)
         ),
-        1.0,
-        0.0
-      ),
+        1,
+        0
+      ) AS DOUBLE),
       0.0
     ) - IF(
       `t26`.`enters` = 0,
       COALESCE(
-        IF(
+        CAST(IF(
           (
             IF(`t26`.`n1:before` > 0, IF(`t26`.`n0:before` > 500.0, 500.0, `t26`.`n0:before`), NULL) - 1.5
           ) IS NOT NULL
@@ -634,9 +634,9 @@ SELECT
             ) IS NOT NULL
             AND NOT ISNAN(IF(`t26`.`n2:before` > 500.0, 500.0, `t26`.`n2:before`) - 1.5)
           ),
-          1.0,
-          0.0
-        ),
+          1,
+          0
+        ) AS DOUBLE),
         0.0
       ),
       0.0

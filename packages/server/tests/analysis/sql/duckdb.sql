@@ -140,7 +140,7 @@ FROM (
     CASE WHEN "t45"."n2" > 500.0 THEN 500.0 ELSE "t45"."n2" END AS "before:spent:0",
     "t45"."n3" AS "per_session:0",
     "t45"."n4" AS "per_session:1",
-    CASE WHEN "t45"."n5" > 0 THEN 1.0 ELSE 0.0 END AS "funnel:0"
+    CAST(CASE WHEN "t45"."n5" > 0 THEN 1 ELSE 0 END AS DOUBLE) AS "funnel:0"
   FROM (
     SELECT
       "t17"."unit",
@@ -471,7 +471,7 @@ SELECT
   SUM("t26"."enters") AS "units",
   SUM(
     COALESCE(
-      CASE
+      CAST(CASE
         WHEN (
           CASE
             WHEN "t26"."n1:so_far" > 0
@@ -479,14 +479,14 @@ SELECT
             ELSE NULL
           END - 1.5
         ) IS NOT NULL
-        THEN 1.0
-        ELSE 0.0
-      END,
+        THEN 1
+        ELSE 0
+      END AS DOUBLE),
       0.0
     ) - CASE
       WHEN "t26"."enters" = 0
       THEN COALESCE(
-        CASE
+        CAST(CASE
           WHEN (
             CASE
               WHEN "t26"."n1:before" > 0
@@ -494,9 +494,9 @@ SELECT
               ELSE NULL
             END - 1.5
           ) IS NOT NULL
-          THEN 1.0
-          ELSE 0.0
-        END,
+          THEN 1
+          ELSE 0
+        END AS DOUBLE),
         0.0
       )
       ELSE 0.0
@@ -602,7 +602,7 @@ SELECT
   ) AS "b0:p00",
   SUM(
     COALESCE(
-      CASE
+      CAST(CASE
         WHEN (
           (
             CASE
@@ -617,14 +617,14 @@ SELECT
             CASE WHEN "t26"."n2:so_far" > 500.0 THEN 500.0 ELSE "t26"."n2:so_far" END - 1.5
           ) IS NOT NULL
         )
-        THEN 1.0
-        ELSE 0.0
-      END,
+        THEN 1
+        ELSE 0
+      END AS DOUBLE),
       0.0
     ) - CASE
       WHEN "t26"."enters" = 0
       THEN COALESCE(
-        CASE
+        CAST(CASE
           WHEN (
             (
               CASE
@@ -639,9 +639,9 @@ SELECT
               CASE WHEN "t26"."n2:before" > 500.0 THEN 500.0 ELSE "t26"."n2:before" END - 1.5
             ) IS NOT NULL
           )
-          THEN 1.0
-          ELSE 0.0
-        END,
+          THEN 1
+          ELSE 0
+        END AS DOUBLE),
         0.0
       )
       ELSE 0.0

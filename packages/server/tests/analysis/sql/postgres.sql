@@ -142,7 +142,7 @@ FROM (
     CASE WHEN "t45"."n2" > 500.0 THEN 500.0 ELSE "t45"."n2" END AS "before:spent:0",
     "t45"."n3" AS "per_session:0",
     "t45"."n4" AS "per_session:1",
-    CASE WHEN "t45"."n5" > 0 THEN 1.0 ELSE 0.0 END AS "funnel:0"
+    CAST(CASE WHEN "t45"."n5" > 0 THEN 1 ELSE 0 END AS DOUBLE PRECISION) AS "funnel:0"
   FROM (
     SELECT
       "t17"."unit",
@@ -473,7 +473,7 @@ SELECT
   SUM("t26"."enters") AS "units",
   SUM(
     COALESCE(
-      CASE
+      CAST(CASE
         WHEN (
           CASE
             WHEN "t26"."n1:so_far" > 0
@@ -481,14 +481,14 @@ SELECT
             ELSE NULL
           END - 1.5
         ) IS NOT NULL
-        THEN 1.0
-        ELSE 0.0
-      END,
+        THEN 1
+        ELSE 0
+      END AS DOUBLE PRECISION),
       0.0
     ) - CASE
       WHEN "t26"."enters" = 0
       THEN COALESCE(
-        CASE
+        CAST(CASE
           WHEN (
             CASE
               WHEN "t26"."n1:before" > 0
@@ -496,9 +496,9 @@ SELECT
               ELSE NULL
             END - 1.5
           ) IS NOT NULL
-          THEN 1.0
-          ELSE 0.0
-        END,
+          THEN 1
+          ELSE 0
+        END AS DOUBLE PRECISION),
         0.0
       )
       ELSE 0.0
@@ -604,7 +604,7 @@ SELECT
   ) AS "b0:p00",
   SUM(
     COALESCE(
-      CASE
+      CAST(CASE
         WHEN (
           (
             CASE
@@ -619,14 +619,14 @@ SELECT
             CASE WHEN "t26"."n2:so_far" > 500.0 THEN 500.0 ELSE "t26"."n2:so_far" END - 1.5
           ) IS NOT NULL
         )
-        THEN 1.0
-        ELSE 0.0
-      END,
+        THEN 1
+        ELSE 0
+      END AS DOUBLE PRECISION),
       0.0
     ) - CASE
       WHEN "t26"."enters" = 0
       THEN COALESCE(
-        CASE
+        CAST(CASE
           WHEN (
             (
               CASE
@@ -641,9 +641,9 @@ SELECT
               CASE WHEN "t26"."n2:before" > 500.0 THEN 500.0 ELSE "t26"."n2:before" END - 1.5
             ) IS NOT NULL
           )
-          THEN 1.0
-          ELSE 0.0
-        END,
+          THEN 1
+          ELSE 0
+        END AS DOUBLE PRECISION),
         0.0
       )
       ELSE 0.0

@@ -131,7 +131,7 @@ FROM (
     IFF("t45"."n2" > 500.0, 500.0, "t45"."n2") AS "before:spent:0",
     "t45"."n3" AS "per_session:0",
     "t45"."n4" AS "per_session:1",
-    IFF("t45"."n5" > 0, 1.0, 0.0) AS "funnel:0"
+    CAST(IFF("t45"."n5" > 0, 1, 0) AS DOUBLE) AS "funnel:0"
   FROM (
     SELECT
       "t17"."unit",
@@ -461,7 +461,7 @@ SELECT
   SUM("t26"."enters") AS "units",
   SUM(
     COALESCE(
-      IFF(
+      CAST(IFF(
         (
           IFF(
             "t26"."n1:so_far" > 0,
@@ -469,14 +469,14 @@ SELECT
             NULL
           ) - 1.5
         ) IS NOT NULL,
-        1.0,
-        0.0
-      ),
+        1,
+        0
+      ) AS DOUBLE),
       0.0
     ) - IFF(
       "t26"."enters" = 0,
       COALESCE(
-        IFF(
+        CAST(IFF(
           (
             IFF(
               "t26"."n1:before" > 0,
@@ -484,9 +484,9 @@ SELECT
               NULL
             ) - 1.5
           ) IS NOT NULL,
-          1.0,
-          0.0
-        ),
+          1,
+          0
+        ) AS DOUBLE),
         0.0
       ),
       0.0
@@ -592,7 +592,7 @@ SELECT
   ) AS "b0:p00",
   SUM(
     COALESCE(
-      IFF(
+      CAST(IFF(
         (
           (
             IFF(
@@ -607,14 +607,14 @@ SELECT
             IFF("t26"."n2:so_far" > 500.0, 500.0, "t26"."n2:so_far") - 1.5
           ) IS NOT NULL
         ),
-        1.0,
-        0.0
-      ),
+        1,
+        0
+      ) AS DOUBLE),
       0.0
     ) - IFF(
       "t26"."enters" = 0,
       COALESCE(
-        IFF(
+        CAST(IFF(
           (
             (
               IFF(
@@ -629,9 +629,9 @@ SELECT
               IFF("t26"."n2:before" > 500.0, 500.0, "t26"."n2:before") - 1.5
             ) IS NOT NULL
           ),
-          1.0,
-          0.0
-        ),
+          1,
+          0
+        ) AS DOUBLE),
         0.0
       ),
       0.0

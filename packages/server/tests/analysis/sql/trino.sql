@@ -142,7 +142,7 @@ FROM (
     IF("t45"."n2" > CAST(500.0 AS DOUBLE), CAST(500.0 AS DOUBLE), "t45"."n2") AS "before:spent:0",
     "t45"."n3" AS "per_session:0",
     "t45"."n4" AS "per_session:1",
-    IF("t45"."n5" > 0, CAST(1.0 AS DOUBLE), CAST(0.0 AS DOUBLE)) AS "funnel:0"
+    CAST(IF("t45"."n5" > 0, 1, 0) AS DOUBLE) AS "funnel:0"
   FROM (
     SELECT
       "t17"."unit",
@@ -470,7 +470,7 @@ SELECT
   SUM("t26"."enters") AS "units",
   SUM(
     COALESCE(
-      IF(
+      CAST(IF(
         (
           IF(
             "t26"."n1:so_far" > 0,
@@ -478,14 +478,14 @@ SELECT
             NULL
           ) - CAST(1.5 AS DOUBLE)
         ) IS NOT NULL,
-        CAST(1.0 AS DOUBLE),
-        CAST(0.0 AS DOUBLE)
-      ),
+        1,
+        0
+      ) AS DOUBLE),
       CAST(0.0 AS DOUBLE)
     ) - IF(
       "t26"."enters" = 0,
       COALESCE(
-        IF(
+        CAST(IF(
           (
             IF(
               "t26"."n1:before" > 0,
@@ -493,9 +493,9 @@ SELECT
               NULL
             ) - CAST(1.5 AS DOUBLE)
           ) IS NOT NULL,
-          CAST(1.0 AS DOUBLE),
-          CAST(0.0 AS DOUBLE)
-        ),
+          1,
+          0
+        ) AS DOUBLE),
         CAST(0.0 AS DOUBLE)
       ),
       CAST(0.0 AS DOUBLE)
@@ -601,7 +601,7 @@ SELECT
   ) AS "b0:p00",
   SUM(
     COALESCE(
-      IF(
+      CAST(IF(
         (
           (
             IF(
@@ -616,14 +616,14 @@ SELECT
             IF("t26"."n2:so_far" > CAST(500.0 AS DOUBLE), CAST(500.0 AS DOUBLE), "t26"."n2:so_far") - CAST(1.5 AS DOUBLE)
           ) IS NOT NULL
         ),
-        CAST(1.0 AS DOUBLE),
-        CAST(0.0 AS DOUBLE)
-      ),
+        1,
+        0
+      ) AS DOUBLE),
       CAST(0.0 AS DOUBLE)
     ) - IF(
       "t26"."enters" = 0,
       COALESCE(
-        IF(
+        CAST(IF(
           (
             (
               IF(
@@ -638,9 +638,9 @@ SELECT
               IF("t26"."n2:before" > CAST(500.0 AS DOUBLE), CAST(500.0 AS DOUBLE), "t26"."n2:before") - CAST(1.5 AS DOUBLE)
             ) IS NOT NULL
           ),
-          CAST(1.0 AS DOUBLE),
-          CAST(0.0 AS DOUBLE)
-        ),
+          1,
+          0
+        ) AS DOUBLE),
         CAST(0.0 AS DOUBLE)
       ),
       CAST(0.0 AS DOUBLE)
