@@ -42,7 +42,7 @@ def a_plan(method: Method = Fixed(), *, is_final: bool = True, **metric: Any) ->
         arms=(ArmPlan("old", 1.0), ArmPlan("new", 1.0)),
         metrics=(MetricPlan("spent", "Spent", Kind.MEAN, ("spent",), **values),),
         experiment="e",
-        numbers=(Number("spent", Quantity(event="order")),),
+        numbers=(Number("spent", Quantity(event="order", aggregate="sum", property=None)),),
         measures=(Measure("spent", "spent"),),
         has_looks=True,
         reading=Reading(method=method, is_final=is_final),

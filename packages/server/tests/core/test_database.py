@@ -1,6 +1,9 @@
 """Sessions, transactions and retries, on a real PostgreSQL."""
 
 import asyncio
+import socket
+import struct
+import threading
 
 import psycopg
 import pytest
@@ -20,6 +23,7 @@ from assay.core.database import (
     libpq_url,
     retry_transient,
     sqlalchemy_url,
+    wait_while_starting,
 )
 from assay.core.dependencies import RetryingRoute, Writes
 from assay.main import build_app
@@ -231,3 +235,35 @@ def test_an_error_of_our_own_is_not_explained_away() -> None:
 
     with pytest.raises(ProgrammingError), explained("postgresql://me:secret@h/x"):
         raise ours
+
+
+def test_a_database_that_is_starting_is_waited_for_until_it_no_longer_says_so() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        times = threading.Thread(target=_say_starting, args=(listener, 3))
+        times.start()
+
+        wait_while_starting(f"postgresql://me@127.0.0.1:{listener.getsockname()[1]}/x?sslmode=disable")
+
+        times.join()
+
+
+def test_a_database_that_never_finishes_starting_is_waited_for_only_so_long() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        times = threading.Thread(target=_say_starting, args=(listener, 1))
+        times.start()
+
+        wait_while_starting(
+            f"postgresql://me@127.0.0.1:{listener.getsockname()[1]}/x?sslmode=disable", within_seconds=0
+        )
+
+        times.join()
+
+
+def _say_starting(listener: socket.socket, times: int) -> None:
+    """Answers as PostgreSQL does while it replays its log, so many times, and then no more."""
+    fields = b"SFATAL\0C57P03\0Mthe database system is starting up\0\0"
+    for _ in range(times):
+        with listener.accept()[0] as connection:
+            connection.recv(4096)
+            connection.sendall(b"E" + struct.pack("!I", len(fields) + 4) + fields)
+    listener.close()

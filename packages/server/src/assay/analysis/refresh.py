@@ -19,7 +19,7 @@ from ibis.expr.types import Table
 from assay.analysis import aggregate, assignment, daily, units
 from assay.analysis.activity import DAY, activity
 from assay.analysis.assignment import ARM, IN_SEVERAL, UNIT
-from assay.analysis.collected import Collected, Cut, Looks
+from assay.analysis.collected import Collected, Cut, Excluded, Looks
 from assay.analysis.conditions import FIRST_AT, SECONDS_PER_DAY, day_of
 from assay.analysis.plan import DoubleExposure, Number, Plan
 from assay.analysis.reading import keep, records
@@ -190,9 +190,7 @@ def _negative(row: Mapping[str, Any]) -> dict[str, Any]:
 def _collected(known: Stored, plan: Plan) -> Collected:
     blocks = aggregate.blocks_of(plan.metrics)
     looks = daily.looks_of(known.sums, blocks, known.shifts or {})
-    counts, excluded = (
-        ({}, assignment.Excluded()) if known.exposed is None else assignment.counted(known.exposed, plan)
-    )
+    counts, excluded = ({}, Excluded()) if known.exposed is None else assignment.counted(known.exposed, plan)
     return Collected(
         whole=Cut(counts, _last(looks)),
         excluded=excluded,

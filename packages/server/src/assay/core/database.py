@@ -2,6 +2,8 @@
 
 import asyncio
 import random
+import re
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Literal, NewType, TypeVar, cast
@@ -24,6 +26,9 @@ Result = TypeVar("Result")
 MAX_ATTEMPTS = 6
 FIRST_PAUSE_SECONDS = 0.01
 LONGEST_PAUSE_SECONDS = 0.5
+# A large database replays its log for minutes; whoever waits longer has something else to mend.
+STARTING_SECONDS = 60.0
+_STARTING = re.compile(r"the database system is (starting up|shutting down|not yet accepting|in recovery)")
 # serialization_failure, deadlock_detected: PostgreSQL promises that the whole transaction may be run again.
 TRANSIENT_SQLSTATES = frozenset({"40001", "40P01"})
 INSUFFICIENT_PRIVILEGE = "42501"
@@ -177,6 +182,16 @@ async def driver(session: WriteSession) -> AsyncGenerator[psycopg.AsyncConnectio
         raise DBAPIError.instance("COPY", None, error, psycopg.Error) from error
 
 
+def wait_while_starting(url: str, *, within_seconds: float = STARTING_SECONDS) -> None:
+    """Waits while PostgreSQL is there but takes no connections yet, as after a crash or in a failover.
+
+    Returns at once in every other case, also when nobody answers; connecting tells that better.
+    """
+    deadline = time.monotonic() + within_seconds
+    while _is_starting(url) and time.monotonic() < deadline:
+        time.sleep(0.1)
+
+
 async def retry_transient(work: Callable[[], Awaitable[Result]]) -> Result:
     """Runs `work` again after serialization failures and deadlocks, a bounded number of times.
 
@@ -196,6 +211,15 @@ def is_transient(error: BaseException) -> bool:
     """Whether PostgreSQL asks for the whole transaction to be run again."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     return isinstance(cause, psycopg.Error) and cause.sqlstate in TRANSIENT_SQLSTATES
+
+
+def _is_starting(url: str) -> bool:
+    try:
+        psycopg.connect(libpq_url(url), connect_timeout=3).close()
+    except psycopg.OperationalError as error:
+        # A refused connection carries no SQLSTATE, only the server's sentence.
+        return _STARTING.search(str(error)) is not None
+    return False
 
 
 def _pause_seconds(attempt: int) -> float:

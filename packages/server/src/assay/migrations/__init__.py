@@ -17,6 +17,7 @@ from assay.core.database import (
     connection_arguments,
     explained,
     sqlalchemy_url,
+    wait_while_starting,
 )
 
 # Any number does, as long as every Assay asks for the same one.
@@ -62,6 +63,7 @@ def _has_version_table(connection: Connection) -> bool:
 
 
 def _run(url: str, *, schema: str, work: Callable[[Config], None]) -> None:
+    wait_while_starting(url)
     engine = create_engine(sqlalchemy_url(url), connect_args=connection_arguments(schema))
     try:
         with explained(url), engine.connect() as connection:

@@ -5,10 +5,12 @@ import contextlib
 import signal
 import sys
 
+import anyio.to_thread
+
 from assay import migrations
 from assay.cli.console import err
 from assay.core.config import Settings, load_settings
-from assay.core.database import Database, explained, open_database
+from assay.core.database import Database, explained, open_database, wait_while_starting
 from assay.core.logging import configure_logging
 from assay.shared.errors import AssayError, Invalid
 from assay.worker import working
@@ -49,6 +51,7 @@ def _url(settings: Settings) -> str:
 
 
 async def _require_schema(database: Database, settings: Settings, url: str) -> None:
+    await anyio.to_thread.run_sync(wait_while_starting, url)
     with explained(url):
         async with database.reading() as tx:
             revision = await migrations.current_revision(tx)
