@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 
+from assay.analysis.guarding import fresh, objection
 from assay.analysis.handlers import handlers as analysis_handlers
 from assay.core.config import Settings
 from assay.core.database import Database
@@ -28,7 +29,8 @@ async def working(settings: Settings, database: Database, url: str) -> AsyncGene
     """A worker for all tasks, and for what is due to events and experiments, until the block ends."""
     async with (
         keeping(settings, database, url),
-        on_time(database),
+        on_time(database, [objection]),
+        fresh(database, settings.results_refresh_seconds),
         running_worker(settings, database, url, all_handlers(settings, database, url)) as worker,
     ):
         yield worker

@@ -5,9 +5,10 @@ import io
 import json
 
 import pyarrow.parquet as pq
+import pytest
 
 from assay.analysis.experiment import watch_events
-from assay.analysis.numbers import Format, rows_of, written
+from assay.analysis.numbers import Format, Row, rows_of, written
 
 from .test_claims import a_plan, events
 
@@ -33,3 +34,13 @@ def test_every_format_holds_the_same_numbers() -> None:
 def test_a_result_without_metrics_is_an_empty_table() -> None:
     for form in Format:
         assert isinstance(written([], form), bytes)
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+cmd", "-2", "@SUM(A1)", "\t=1", "\r=1"])
+def test_a_text_in_csv_is_no_formula_and_a_number_stays_one(text: str) -> None:
+    rows: list[Row] = [{"segment": text, "claim": -0.5}]
+
+    (line,) = csv.DictReader(io.StringIO(written(rows, Format.CSV).decode(), newline=""))
+
+    assert line == {"segment": f"'{text}", "claim": "-0.5"}
+    assert json.loads(written(rows, Format.JSON)) == rows

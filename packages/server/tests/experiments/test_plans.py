@@ -48,8 +48,8 @@ def test_the_digest_is_that_of_the_canonical_json() -> None:
     text = (
         '{"arms":[{"key":"a","weight":1},{"key":"b","weight":2}],"control":"a","environment":"production",'
         '"experiment":"e","format":1,"metrics":[{"direction":"increase","key":"orders","version":3}],"plan":'
-        '{"above":null,"alpha":0.05,"correction":"holm","coverage":1,"duration_days":14,"flag":null,"goals":'
-        '[{"metric":"orders","relative":true,"smallest_effect":null}],"guardrails":[],"holdouts":[],'
+        '{"above":null,"alpha":0.05,"automatic_stop":"ramp","correction":"holm","coverage":1,'
+        '"duration_days":14,"flag":null,"goals":[{"metric":"orders","relative":true,"smallest_effect":null}],"guardrails":[],"holdouts":[],'
         '"hypothesis":"","layer":null,"method":{"kind":"fixed"},"power":0.8,"ramp":[],"secondary":[],'
         '"targeting":null,"unit":"targetingKey"}}'
     )

@@ -106,7 +106,7 @@ async def test_a_guard_stops_a_ramp_and_pauses_the_experiment(
     entries = (await client.get(f"{EXPERIMENTS}/shorter/log")).json()["items"]
     assert (found["state"], found["phase"]["coverage"]) == ("PAUSED", 0.1)
     assert await due(client) == [("cover", "CANCELLED"), ("cover", "CANCELLED")]
-    assert (entries[0]["actor"], entries[0]["note"]) == ("schedule", "the guardrail of shorter fails")
+    assert (entries[0]["actor"], entries[0]["note"]) == ("guard", "the guardrail of shorter fails")
 
 
 @pytest.mark.parametrize(

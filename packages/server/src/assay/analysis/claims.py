@@ -58,6 +58,7 @@ def concluded(plan: Plan, collected: Collected, *, traffic: Traffic | None = Non
     answers = infer([one.question for one in asked], plan.reading)
     diagnosis = None if traffic is None else diagnose(traffic)
     split = _split(document, diagnosis, plan.reading)
+    harms = _harms(asked, plan)
     known = {
         (one.question.metric, one.question.arm): (one, answer)
         for one, answer in zip(asked, answers, strict=True)
@@ -68,7 +69,8 @@ def concluded(plan: Plan, collected: Collected, *, traffic: Traffic | None = Non
             "read": _read(plan.reading),
             "sample_ratio": document.sample_ratio.model_copy(update={"suspicious": split.is_suspicious}),
             "decisions": _decisions(plan, answers, split),
-            "alarms": _alarms(document, asked, plan),
+            "alarms": _alarms(document, harms),
+            "halts": harms if diagnosis is None else [*_mismatch(diagnosis), *harms],
             "diagnosis": None if diagnosis is None else _diagnosis(diagnosis, plan),
         }
     )
@@ -119,18 +121,30 @@ def _decisions(plan: Plan, answers: Sequence[Inference], split: Split) -> list[D
     return decided
 
 
-def _alarms(document: Document, asked: Sequence[Asked], plan: Plan) -> list[str]:
-    rails = watching.guardrail_alarms([one.question for one in asked], plan.reading)
+def _alarms(document: Document, harms: Sequence[str]) -> list[str]:
     units = sum(arm.units for arm in document.arms)
     double = watching.double_exposure(document.excluded.in_several_arms, units)
+    return [*harms, *([] if double is None else [double])]
+
+
+def _harms(asked: Sequence[Asked], plan: Plan) -> list[str]:
+    rails = watching.guardrail_alarms([one.question for one in asked], plan.reading)
     return [
-        *(
-            f"Guardrail {judgement.described(one)} has got worse in {one.question.arm}, by an interval that "
-            "holds whenever it is read."
-            for one in rails
-        ),
-        *([] if double is None else [double]),
+        f"Guardrail {judgement.described(one)} has got worse in {one.question.arm}, by an interval that "
+        "holds whenever it is read."
+        for one in rails
     ]
+
+
+def _mismatch(found: Diagnosed) -> list[str]:
+    if found.alarm_at is None:
+        return []
+    cause = f" Most likely: {found.causes[0].sentence}" if found.causes else ""
+    sentence = (
+        f"The units are not split as the weights say since {found.alarm_at:%Y-%m-%d %H:%M} UTC, by a test "
+        f"that holds whenever it is read.{cause}"
+    )
+    return [sentence]
 
 
 Known = Mapping[tuple[str, str], tuple[Asked, Inference]]

@@ -295,6 +295,11 @@ class Document(Outgoing):
         default_factory=list[str],
         description="What somebody should look at now, valid whenever it is read.",
     )
+    halts: list[str] = Field(
+        default_factory=list[str],
+        description="For which of them a ramp stops by itself: a harmless experiment hardly ever has one, "
+        "however often it is read.",
+    )
     diagnosis: Diagnosis | None = Field(default=None, description="Null for a table without time.")
     plan: str | None = Field(
         None, description="Digest of what was collected; equal plans read equal numbers."

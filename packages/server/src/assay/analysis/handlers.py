@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio.to_thread
 
-from assay.analysis import service
+from assay.analysis import guarding, service
 from assay.core.clock import utc_now
 from assay.core.config import Settings
 from assay.core.database import Database
@@ -37,7 +37,9 @@ def handlers(settings: Settings, database: Database, url: str) -> Mapping[str, H
             place = await projects.get_environment(tx, project, experiment.assignments.environment)
         await task.report(0.1, "reading events")
         facts = partial(events.facts, settings, url, environment_id=place.id)
-        return await anyio.to_thread.run_sync(_analyze, experiment, measured, facts)
+        result = await anyio.to_thread.run_sync(_analyze, experiment, measured, facts)
+        await guarding.act_on(database, project, experiment, result["document"]["halts"])
+        return result
 
     return {service.KIND: results}
 

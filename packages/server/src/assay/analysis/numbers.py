@@ -9,6 +9,8 @@ from typing import Any, assert_never
 
 from assay.analysis.document import ArmSummary, Comparison, Document, Estimate
 
+FORMULA_BEGINS = ("=", "+", "-", "@", "\t", "\r", "\n")
+
 Row = dict[str, str | int | float | bool | None]
 
 
@@ -115,8 +117,15 @@ def _csv(rows: Sequence[Row]) -> bytes:
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(rows[0]) if rows else [], lineterminator="\r\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({name: _harmless(value) for name, value in row.items()} for row in rows)
     return text.getvalue().encode()
+
+
+def _harmless(value: str | float | bool | None) -> str | int | float | bool | None:
+    # A spreadsheet takes such a text for a formula and would run it; behind an apostrophe it is text.
+    if isinstance(value, str) and value.startswith(FORMULA_BEGINS):
+        return f"'{value}"
+    return value
 
 
 def _parquet(rows: Sequence[Row]) -> bytes:

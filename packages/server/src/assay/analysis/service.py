@@ -65,12 +65,20 @@ async def latest(tx: ReadSession, project: str, experiment: str) -> ResultOut:
     Raises:
         NoResults: There is none yet.
     """
-    identifier = await experiments.identify(tx, project, experiment)
-    found = await jobs.latest_result(tx, kind=KIND, subject=str(identifier))
+    found = await latest_if_any(tx, project, experiment)
     if found is None:
         raise NoResults(
             f"experiment {experiment!r} has no results yet; begin an analysis first", value=experiment
         )
+    return found
+
+
+async def latest_if_any(tx: ReadSession, project: str, experiment: str) -> ResultOut | None:
+    """The newest finished analysis, if there is one."""
+    identifier = await experiments.identify(tx, project, experiment)
+    found = await jobs.latest_result(tx, kind=KIND, subject=str(identifier))
+    if found is None:
+        return None
     task, document = found
     return ResultOut(task=task, document=_document(document))
 

@@ -77,6 +77,12 @@ class Settings(BaseSettings):
         gt=0,
         description="Silence after which a worker is taken for dead and its tasks begin again.",
     )
+    results_refresh_seconds: float = Field(
+        default=3600.0,
+        ge=0,
+        description="How old the newest results of a running experiment may get before the worker computes "
+        "new ones by itself; 0 computes none.",
+    )
     shutdown_grace_seconds: float = Field(
         default=10.0, ge=0, description="Time given to requests and tasks on SIGTERM."
     )

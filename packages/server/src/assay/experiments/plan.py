@@ -115,6 +115,8 @@ class Bayesian(Incoming):
 Method = Annotated[Fixed | GroupSequential | AlwaysValid | Bayesian, Field(discriminator="kind")]
 Correction = Literal["none", "bonferroni", "holm", "hochberg", "benjamini_hochberg"]
 
+AutomaticStop = Literal["ramp", "always", "never"]
+
 
 class RampStep(Incoming):
     """A coverage that is held for a while before the next."""
@@ -153,6 +155,11 @@ class Plan(Incoming):
     power: Power = 0.8
     correction: Correction = "holm"
     duration_days: Days | None = None
+    automatic_stop: AutomaticStop = Field(
+        "ramp",
+        description="When an alarm of a guardrail or of the split pauses the experiment by itself: while its "
+        "ramp goes on, always, or never.",
+    )
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

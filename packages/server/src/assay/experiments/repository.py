@@ -76,6 +76,17 @@ async def running(tx: ReadSession, project_id: uuid.UUID) -> Sequence[Experiment
     return (await tx.scalars(statement.order_by(Experiment.key))).all()
 
 
+async def assigning(tx: ReadSession) -> Sequence[tuple[Experiment, datetime]]:
+    """The ACTIVE experiments of all projects, each with the begin of its phase."""
+    statement = (
+        select(Experiment, Phase.started_at)
+        .join(Phase, Phase.experiment_id == Experiment.id)
+        .where(Experiment.state == State.ACTIVE, Phase.ended_at.is_(None))
+        .order_by(Experiment.id)
+    )
+    return [(experiment, began) for experiment, began in await tx.execute(statement)]
+
+
 async def insert_experiment(
     tx: WriteSession, project_id: uuid.UUID, values: Mapping[str, Any]
 ) -> Experiment | None:
@@ -150,6 +161,14 @@ async def entries(
     if kind is not None:
         statement = statement.where(Entry.kind == kind)
     return (await tx.scalars(pagination.before(statement, Entry.id, cursor=cursor, limit=limit))).all()
+
+
+async def has_entry(
+    tx: ReadSession, experiment_id: uuid.UUID, *, kind: str, actor: str, since: datetime
+) -> bool:
+    """Whether this was done to an experiment by this actor since then."""
+    mine = (Entry.experiment_id == experiment_id, Entry.kind == kind, Entry.actor == actor, Entry.at >= since)
+    return bool(await tx.scalar(select(select(Entry.id).where(*mine).exists())))
 
 
 async def add_due(tx: WriteSession, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -2,6 +2,8 @@
 
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from pydantic import ValidationError
@@ -32,6 +34,16 @@ from assay.flags.rewriting import By
 from assay.metrics import service as metrics
 from assay.projects import service as projects
 from assay.shared import pagination
+
+
+@dataclass(frozen=True, slots=True)
+class Assigning:
+    """An ACTIVE experiment, and since when its phase assigns units."""
+
+    id: uuid.UUID
+    project: str
+    key: str
+    began: datetime
 
 
 async def create(tx: WriteSession, project_key: str, new: ExperimentCreate, *, by: By) -> ExperimentOut:
@@ -167,6 +179,13 @@ async def newest(tx: ReadSession, *, limit: int) -> list[tuple[str, ExperimentOu
     keys = await projects.keys(tx, {row.project_id for row in rows})
     read_rows = await read_all(tx, rows)
     return [(keys[row.project_id], found) for row, found in zip(rows, read_rows, strict=True)]
+
+
+async def assigning(tx: ReadSession) -> list[Assigning]:
+    """The ACTIVE experiments of all projects."""
+    rows = await repository.assigning(tx)
+    keys = await projects.keys(tx, {row.project_id for row, _ in rows})
+    return [Assigning(row.id, keys[row.project_id], row.key, began) for row, began in rows]
 
 
 async def phases(tx: ReadSession, project_key: str, key: str) -> PhasesOut:

@@ -12,6 +12,7 @@ from assay.experiments.schemas import CoverageRequest
 from assay.flags.rewriting import By
 
 ACTOR = "schedule"
+GUARD = "guard"
 
 Guard = Callable[[ReadSession, str, str], Awaitable[str | None]]
 """Asked with project and experiment before a ramp goes on: why it must not, or None when all is well."""
@@ -28,7 +29,8 @@ async def settle(
 ) -> bool:
     """Does what is due, and says that it is done in the same transaction; False when it waits no more.
 
-    A step of a ramp that a guard objects to pauses the experiment instead, and the ramp ends there.
+    A step of a ramp that a guard objects to pauses the experiment instead, and the ramp ends there, unless
+    the plan's `automatic_stop` is `never`.
     """
     # The experiment first, as every other move does: two that lock in one order cannot deadlock.
     experiment = await service.locked(tx, project_key, key)
@@ -58,13 +60,34 @@ async def fail(
 
 
 async def halt(tx: WriteSession, project_key: str, key: str, *, reason: str, now: datetime) -> bool:
-    """Pauses a running experiment by itself, for whoever watches it; False when it does not run."""
+    """Pauses an experiment because of an alarm, if its plan asks for that; True when it did.
+
+    Once per phase: whoever resumes it has seen the alarm.
+    """
     experiment = await service.locked(tx, project_key, key)
+    if not await _stops_by_itself(tx, experiment):
+        return False
+    await running.pause(tx, project_key, key, if_match=None, by=By(GUARD, now, reason))
+    return True
+
+
+async def _stops_by_itself(tx: ReadSession, experiment: Experiment) -> bool:
     if experiment.state != State.ACTIVE:
         return False
-    by = By(ACTOR, now, reason)
-    await running.pause(tx, project_key, key, if_match=None, by=by)
-    return True
+    match service.plan_of(experiment).automatic_stop:
+        case "never":
+            return False
+        case "ramp":
+            waiting = await repository.due(tx, experiment.id)
+            wanted = any(due.action == "cover" and due.state == "WAITING" for due in waiting)
+        case "always":
+            wanted = True
+    return wanted and not await _has_been_halted(tx, experiment)
+
+
+async def _has_been_halted(tx: ReadSession, experiment: Experiment) -> bool:
+    phase = (await repository.latest_phases(tx, [experiment.id]))[experiment.id]
+    return await repository.has_entry(tx, experiment.id, kind="paused", actor=GUARD, since=phase.started_at)
 
 
 async def _stop(tx: WriteSession, project_key: str, experiment: Experiment, due: Due, by: By) -> None:
@@ -89,9 +112,9 @@ async def _cover(
         await _settled(tx, due, "CANCELLED", by.at, f"{phase.coverage:.2%} was covered already")
         return
     for guard in guards:
-        if reason := await guard(tx, project_key, experiment.key):
-            await _settled(tx, due, "CANCELLED", by.at, reason)
-            await halt(tx, project_key, experiment.key, reason=reason, now=by.at)
+        reason = await guard(tx, project_key, experiment.key)
+        # Pausing cancels the ramp's steps, this one too.
+        if reason and await halt(tx, project_key, experiment.key, reason=reason, now=by.at):
             return
     await _settled(tx, due, "DONE", by.at)
     wanted = CoverageRequest(coverage=coverage)

@@ -78,6 +78,18 @@ async def _newest(
     )
 
 
+async def begun_since(
+    tx: ReadSession, *, kind: str, subjects: Collection[str], since: datetime
+) -> Sequence[str]:
+    """Those of the subjects of which a run was asked for after a moment, or is still waiting or at work."""
+    statement = select(TaskRun.subject).where(
+        TaskRun.kind == kind,
+        TaskRun.subject.in_(subjects),
+        (TaskRun.created_at > since) | TaskRun.state.not_in(FINISHED),
+    )
+    return (await tx.scalars(statement.distinct())).all()
+
+
 async def take(tx: WriteSession, identifier: uuid.UUID, *, now: datetime) -> TaskRun | None:
     """Starts an attempt and returns the run, or None when it is finished already."""
     return await tx.scalar(

@@ -1,7 +1,7 @@
 """Begin, poll, result."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -81,6 +81,11 @@ async def latest_result(tx: ReadSession, *, kind: str, subject: str) -> tuple[Ta
     if run is None or run.result is None:
         return None
     return TaskOut.model_validate(run), run.result
+
+
+async def begun_since(tx: ReadSession, *, kind: str, subjects: Collection[str], since: datetime) -> set[str]:
+    """Those of the subjects of which a run was asked for after a moment, or is still waiting or at work."""
+    return set(await repository.begun_since(tx, kind=kind, subjects=subjects, since=since))
 
 
 async def newest(tx: ReadSession, *, kind: str, subject: str) -> TaskOut | None:
