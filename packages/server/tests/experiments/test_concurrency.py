@@ -11,16 +11,14 @@ import httpx2
 import pytest
 
 from assay.core.clock import utc_now
-from assay.core.config import Settings
 from assay.core.database import Database, WriteSession
 from assay.experiments import logbook, running
 from assay.experiments.handlers import tick
 from assay.experiments.lifecycle import TABLE, Move, State
 from assay.experiments.schemas import CompleteRequest, CoverageRequest, RestartRequest
 from assay.flags.rewriting import By
-from assay.main import build_app
-from support_app import borrowed, serving
 
+from .conftest import ServeOver
 from .factories import a_flag, a_layer, a_plan, a_planned_experiment
 
 pytestmark = pytest.mark.anyio
@@ -28,9 +26,9 @@ BY = By("local", utc_now())
 
 
 @pytest.fixture
-async def project(committing_database: Database, settings: Settings) -> Any:
+async def project(committing_database: Database, serve_over: ServeOver) -> Any:
     """A fresh project with flags, metrics and a layer, as a client and the addresses of its parts."""
-    async with serving(build_app(settings, lambda: borrowed(committing_database))) as client:
+    async with serve_over(committing_database) as client:
         yield Project(client, f"p{utc_now().timestamp()}".replace(".", "-"))
 
 

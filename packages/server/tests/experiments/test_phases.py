@@ -12,18 +12,17 @@ from assay.core.clock import utc_now
 from assay.core.config import Settings
 from assay.core.database import Database
 from assay.jobs.worker import perform
-from assay.main import build_app
-from support_app import borrowed, serving
 
+from .conftest import ServeOver
 from .factories import EXPERIMENTS, PROJECT, make, moved, prepare
 
 pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-async def client(settings: Settings, committing_database: Database) -> AsyncIterator[httpx2.AsyncClient]:
+async def client(serve_over: ServeOver, committing_database: Database) -> AsyncIterator[httpx2.AsyncClient]:
     """A client whose writes are committed: the analysis reads on a connection of its own."""
-    async with serving(build_app(settings, lambda: borrowed(committing_database))) as http:
+    async with serve_over(committing_database) as http:
         yield http
 
 
