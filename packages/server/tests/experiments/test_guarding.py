@@ -14,9 +14,8 @@ from assay.core.config import Settings
 from assay.core.database import Database
 from assay.experiments.handlers import tick
 from assay.jobs.worker import perform
-from assay.main import build_app
-from support_app import borrowed, serving
 
+from .conftest import ServeOver
 from .factories import EXPERIMENTS, PROJECT, a_plan, make, moved, prepare
 
 pytestmark = pytest.mark.anyio
@@ -33,10 +32,10 @@ def started() -> dict[str, bool]:
 
 @pytest.fixture
 async def client(
-    settings: Settings, committing_database: Database, started: dict[str, bool]
+    serve_over: ServeOver, committing_database: Database, started: dict[str, bool]
 ) -> AsyncIterator[httpx2.AsyncClient]:
     """A client whose writes are committed: the analysis reads on a connection of its own."""
-    async with serving(build_app(settings, lambda: borrowed(committing_database))) as http:
+    async with serve_over(committing_database) as http:
         if not started:
             await prepare(http)
             started["prepared"] = True
