@@ -19,3 +19,9 @@ class NoRecord(NotFound):
     """The analysis kept nothing that its document could be concluded from again."""
 
     code = "no_record"
+
+
+class ReportNotFound(NotFound):
+    """The experiment has no such report."""
+
+    code = "report_not_found"

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from assay.analysis.schemas import ResultOut
+from assay.analysis.schemas import ReportOut, ResultOut
 from assay.experiments.schemas import ExperimentOut
 from assay.jobs.lifecycle import TaskState
 from assay.jobs.schemas import TaskOut
@@ -64,6 +64,19 @@ class Planned:
 
 
 @dataclass(frozen=True, slots=True)
+class Reported:
+    """The report that the page shows instead of the newest results."""
+
+    id: str
+    title: str
+    note: str
+    made_by: str
+    made: Moment
+    approved_by: str | None
+    approved: Moment | None
+
+
+@dataclass(frozen=True, slots=True)
 class ExperimentPage:
     """The page of an experiment."""
 
@@ -80,6 +93,7 @@ class ExperimentPage:
     results: Results | None
     running: Running | None
     failed: Failed | None
+    report: Reported | None = None
 
 
 def experiment_page(
@@ -113,6 +127,19 @@ def experiment_page(
         results=None if result is None else finished(result, experiment, metrics, labels, now=now),
         running=_running(newest, now=now),
         failed=_failed(newest, now=now),
+    )
+
+
+def reported(report: ReportOut, *, now: datetime) -> Reported:
+    """A report as the page shows it."""
+    return Reported(
+        id=str(report.id),
+        title=report.title,
+        note=report.note,
+        made_by=report.made_by,
+        made=moment(report.made_at, now=now),
+        approved_by=report.approved_by,
+        approved=None if report.approved_at is None else moment(report.approved_at, now=now),
     )
 
 

@@ -1,0 +1,32 @@
+"""Tables of reports."""
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index
+from sqlalchemy.orm import Mapped, mapped_column
+
+from assay.shared.base_model import Base, Identified
+
+
+class Report(Identified, Base):
+    """A finished analysis as it was when somebody put a title to it; only its approval is added later."""
+
+    __tablename__ = "report"
+    __table_args__ = (
+        CheckConstraint("(approved_by IS NULL) = (approved_at IS NULL)", name="approved"),
+        Index("ix_report_experiment_id_id", "experiment_id", "id"),
+    )
+
+    experiment_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("experiment.id", ondelete="CASCADE"))
+    # Without a foreign key: a report outlives the run it was made from.
+    result: Mapped[uuid.UUID]
+    title: Mapped[str]
+    note: Mapped[str]
+    document: Mapped[dict[str, Any]] = mapped_column(JSON, deferred=True)
+    record: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True), deferred=True)
+    made_by: Mapped[str]
+    made_at: Mapped[datetime]
+    approved_by: Mapped[str | None]
+    approved_at: Mapped[datetime | None]

@@ -1,0 +1,128 @@
+"""Reports: finished analyses frozen under a title, for those who decide and those who look back."""
+
+import uuid
+
+from assay.analysis import repository
+from assay.analysis.document import Document
+from assay.analysis.errors import NoRecord, ReportNotFound
+from assay.analysis.models import Report
+from assay.analysis.schemas import FrozenReportOut, RecordOut, ReportOut, ReportRequest
+from assay.audit import service as audit
+from assay.core.database import ReadSession, WriteSession
+from assay.experiments import service as experiments
+from assay.experiments.errors import UnknownResult
+from assay.flags.rewriting import By
+from assay.jobs import service as jobs
+from assay.jobs.errors import NotFinished, TaskFailed, TaskNotFound
+from assay.projects import service as projects
+from assay.shared import pagination
+
+
+async def create(
+    tx: WriteSession, project: str, experiment: str, wanted: ReportRequest, *, by: By
+) -> ReportOut:
+    """A new report of a finished analysis; what it says never changes.
+
+    Raises:
+        UnknownResult: The experiment has no such finished result.
+    """
+    identifier = await experiments.identify(tx, project, experiment)
+    try:
+        found = await jobs.result(tx, wanted.result, subject=str(identifier))
+    except (TaskNotFound, NotFinished, TaskFailed) as error:
+        raise UnknownResult(
+            f"experiment {experiment!r} has no finished result {wanted.result}: {error.message}",
+            value=str(wanted.result),
+        ) from error
+    values = {
+        **wanted.model_dump(),
+        "experiment_id": identifier,
+        # Before there were records the document was all that was kept.
+        "document": found.get("document", found),
+        "record": found.get("record"),
+        "made_by": by.actor,
+        "made_at": by.at,
+    }
+    made = ReportOut.model_validate(await repository.insert_report(tx, values))
+    await _record(tx, project, experiment, "created", before=None, after=made, by=by)
+    return made
+
+
+async def listing(
+    tx: ReadSession, project: str, experiment: str, *, cursor: str | None, limit: int
+) -> tuple[list[ReportOut], str | None]:
+    """A page of an experiment's reports, newest first, and the cursor of the next."""
+    identifier = await experiments.identify(tx, project, experiment)
+    rows = await repository.reports(tx, identifier, cursor=cursor, limit=limit)
+    rows, following = pagination.split(rows, limit=limit)
+    return [ReportOut.model_validate(row) for row in rows], following
+
+
+async def get(tx: ReadSession, project: str, experiment: str, report: uuid.UUID) -> FrozenReportOut:
+    """A report with its document.
+
+    Raises:
+        ReportNotFound: The experiment has no such report.
+    """
+    row = await _row(tx, project, experiment, report)
+    return FrozenReportOut(
+        report=ReportOut.model_validate(row), document=Document.model_validate(row.document)
+    )
+
+
+async def record(tx: ReadSession, project: str, experiment: str, report: uuid.UUID) -> RecordOut:
+    """What the document of a report was concluded from.
+
+    Raises:
+        ReportNotFound: The experiment has no such report.
+        NoRecord: The analysis was computed by a version that kept none.
+    """
+    row = await _row(tx, project, experiment, report)
+    if row.record is None:
+        raise NoRecord(f"report {report} kept no record; report a new analysis", value=str(report))
+    return RecordOut.model_validate(row.record)
+
+
+async def approve(tx: WriteSession, project: str, experiment: str, report: uuid.UUID, *, by: By) -> ReportOut:
+    """The approved report; approved before, it keeps its first approval.
+
+    Raises:
+        ReportNotFound: The experiment has no such report.
+    """
+    before = ReportOut.model_validate(await _row(tx, project, experiment, report))
+    if not await repository.approve(tx, report, actor=by.actor, at=by.at):
+        return ReportOut.model_validate(await _row(tx, project, experiment, report))
+    after = ReportOut.model_validate(await _row(tx, project, experiment, report))
+    await _record(tx, project, experiment, "approved", before=before, after=after, by=by)
+    return after
+
+
+async def _row(tx: ReadSession, project: str, experiment: str, report: uuid.UUID) -> Report:
+    identifier = await experiments.identify(tx, project, experiment)
+    found = await repository.report(tx, identifier, report)
+    if found is None:
+        raise ReportNotFound(f"experiment {experiment!r} has no report {report}", value=str(report))
+    return found
+
+
+async def _record(
+    tx: WriteSession,
+    project: str,
+    experiment: str,
+    action: str,
+    *,
+    before: ReportOut | None,
+    after: ReportOut,
+    by: By,
+) -> None:
+    await audit.record(
+        tx,
+        project_id=(await projects.get(tx, project)).id,
+        actor=by.actor,
+        action=f"report.{action}",
+        subject=f"experiments/{experiment}/reports/{after.id}",
+        before=None if before is None else before.model_dump(mode="json"),
+        after=after.model_dump(mode="json"),
+        at=by.at,
+        note=by.note,
+    )
