@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import httpx2
 import pytest
@@ -79,10 +79,26 @@ async def committing_database(settings: Settings, database_url: str) -> AsyncIte
     await database.close()
 
 
+@pytest.fixture(scope="session")
+def app_over(database_url: str) -> Callable[[Database], FastAPI]:
+    """One application over whichever database was given last: compiling its routes costs most."""
+    lent: list[Database] = []
+    settings = Settings.model_validate({"database_url": database_url, "worker_enabled": False})
+    app = build_app(settings, lambda: borrowed(lent[-1]))
+
+    def over(database: Database) -> FastAPI:
+        lent.append(database)
+        return app
+
+    return over
+
+
 @pytest.fixture
-def app(settings: Settings, database: Database) -> FastAPI:
+def app(app_over: Callable[[Database], FastAPI], database: Database) -> Iterator[FastAPI]:
     """The application over the test's transaction."""
-    return build_app(settings, lambda: borrowed(database))
+    app = app_over(database)
+    yield app
+    app.dependency_overrides.clear()
 
 
 @pytest.fixture

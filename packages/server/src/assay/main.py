@@ -63,10 +63,10 @@ def build_app(
         hub: Those who follow changes, for a caller who ends them before the application stops.
     """
     telemetry = Telemetry()
-    followers = hub or Hub(limit=settings.stream_limit)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncGenerator[State]:
+        followers = hub or Hub(limit=settings.stream_limit)
         async with (
             open_database() as database,
             delivering(settings, database, followers, telemetry, url=database_url) as delivery,

@@ -9,6 +9,7 @@ import httpx2
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from fastapi import FastAPI
 
 from assay.core.config import Settings
 from assay.core.database import Database
@@ -26,6 +27,12 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
     return Settings.model_validate(
         {"database_url": database_url, "worker_enabled": False, "source_roots": f"/nowhere,{tmp_path}"}
     )
+
+
+@pytest.fixture
+def app(settings: Settings, database: Database) -> FastAPI:
+    """An application of its own, for its folders."""
+    return build_app(settings, lambda: borrowed(database))
 
 
 @pytest.fixture

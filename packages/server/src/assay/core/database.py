@@ -216,7 +216,7 @@ def is_transient(error: BaseException) -> bool:
 def _is_starting(url: str) -> bool:
     try:
         psycopg.connect(libpq_url(url), connect_timeout=3).close()
-    except psycopg.OperationalError as error:
+    except psycopg.Error as error:
         # A refused connection carries no SQLSTATE, only the server's sentence.
         return _STARTING.search(str(error)) is not None
     return False

@@ -97,6 +97,6 @@ async def put_plan(
 
 
 @router.get("/{experiment}/phases")
-async def list_phases(project: ProjectKey, experiment: ExperimentKey, tx: Reads) -> PhasesOut:
-    """Lists the phases of an experiment with their frozen plans, first to last."""
+async def read_phases(project: ProjectKey, experiment: ExperimentKey, tx: Reads) -> PhasesOut:
+    """Reads the phases of an experiment with their frozen plans, first to last."""
     return await service.phases(tx, project, experiment)

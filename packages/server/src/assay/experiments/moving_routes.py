@@ -159,7 +159,7 @@ async def put_schedule(
 
 
 @router.get("/overlaps")
-async def list_overlaps(project: ProjectKey, experiment: ExperimentKey, tx: Reads) -> OverlapsOut:
+async def read_overlaps(project: ProjectKey, experiment: ExperimentKey, tx: Reads) -> OverlapsOut:
     """Lists the running experiments that meet its units."""
     row = await service.row_of(tx, project, experiment)
     service.state_of(row)
