@@ -1,7 +1,7 @@
 """From an experiment's events to its result document."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import ibis
@@ -106,10 +106,26 @@ def watch_events(tables: Tables, plan: Plan) -> Document:
     return concluded(observe_events(tables, plan))
 
 
-def observe_events(tables: Tables, plan: Plan) -> Record:
-    """What the same is concluded from."""
+def observe_events(tables: Tables, plan: Plan, unread: Mapping[str, str] | None = None) -> Record:
+    """What the same is concluded from.
+
+    Args:
+        unread: Sources that could not be read, each with what was said; their metrics alone are left out.
+    """
     completed = {key: complete(table) for key, table in tables.items()}
-    return Record(plan, collect(completed, plan), traffic_of(completed[None], plan))
+    failures = _failures(plan, unread or {})
+    readable = plan.without(failures)
+    collected = collect(completed, readable)
+    collected = replace(collected, failures={**collected.failures, **failures})
+    return Record(plan, collected, traffic_of(completed[None], plan))
+
+
+def _failures(plan: Plan, unread: Mapping[str, str]) -> dict[str, str]:
+    return {
+        metric.key: unread[source]
+        for metric in plan.metrics
+        for source in sorted(plan.only(metric).sources & unread.keys())
+    }
 
 
 def complete(table: Table) -> Table:

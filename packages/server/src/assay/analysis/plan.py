@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -177,13 +177,25 @@ class Plan:
     schedule: Schedule | None = None
     power: float = 0.8
 
+    @property
+    def sources(self) -> frozenset[str]:
+        """Keys of the tables it reads beside the events."""
+        return frozenset(number.source for number in self.numbers if number.source is not None)
+
     def only(self, metric: MetricPlan) -> "Plan":
         """The part of the plan that this metric needs."""
-        wanted = {*metric.columns, *metric.covariates}
+        return self._of((metric,))
+
+    def without(self, keys: Collection[str]) -> "Plan":
+        """The part of the plan that the metrics of other keys need."""
+        return self._of(tuple(metric for metric in self.metrics if metric.key not in keys)) if keys else self
+
+    def _of(self, metrics: tuple[MetricPlan, ...]) -> "Plan":
+        wanted = {column for metric in metrics for column in (*metric.columns, *metric.covariates)}
         measures = tuple(measure for measure in self.measures if measure.column in wanted)
         columns = {measure.number for measure in measures} | {measure.counted_by for measure in measures}
         numbers = tuple(number for number in self.numbers if number.column in columns)
-        return replace(self, metrics=(metric,), measures=measures, numbers=numbers)
+        return replace(self, metrics=metrics, measures=measures, numbers=numbers)
 
     @property
     def digest(self) -> str:

@@ -163,6 +163,11 @@ class Settings(BaseSettings):
         ge=0,
         description="Most bytes a query on a table may scan, where the engine tells; 0 sets no bound.",
     )
+    source_max_fetch_rows: int = Field(
+        default=20_000_000,
+        ge=0,
+        description="Most rows of one table that an analysis may bring into memory; 0 sets no bound.",
+    )
 
     log_format: Literal["console", "json"] = Field(default="console", description="How log lines look.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(

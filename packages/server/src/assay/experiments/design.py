@@ -28,6 +28,22 @@ class FromExposures(Incoming):
     environment: Key = "production"
 
 
+class FromTable(Incoming):
+    """Assignments are the rows of a table with the role `variant`, on a connection of the project."""
+
+    source: Literal["table"]
+    table: Key
+    unit: Key | None = Field(
+        default=None, description="The kind of unit, for a table that identifies several."
+    )
+    environment: Key = Field(
+        default="production", description="Whose events are read for metrics without a source."
+    )
+
+
+Assignments = Annotated[FromExposures | FromTable, Field(discriminator="source")]
+
+
 class KnownEffect(Incoming):
     """An effect known in advance, from a simulation or an earlier experiment, drawn beside the estimate."""
 
@@ -40,7 +56,7 @@ class Design(Incoming):
 
     arms: Annotated[list[Arm], Field(min_length=2, max_length=MAX_ARMS)]
     control: VariantName = Field(description="Key of the arm the others are compared with.")
-    assignments: FromExposures = FromExposures(source="exposures")
+    assignments: Assignments = FromExposures(source="exposures")
     metrics: Annotated[list[Key], Field(max_length=MAX_METRICS, description="Keys of the metrics to read.")]
     known_effects: Annotated[dict[Key, list[KnownEffect]], Field(max_length=MAX_METRICS)] = Field(
         default_factory=dict[Key, list[KnownEffect]]

@@ -6,7 +6,15 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from assay.experiments.design import MAX_METRICS, Arm, Design, FromExposures, KnownEffect, VariantName
+from assay.experiments.design import (
+    MAX_METRICS,
+    Arm,
+    Assignments,
+    Design,
+    FromTable,
+    KnownEffect,
+    VariantName,
+)
 from assay.experiments.lifecycle import Outcome, State
 from assay.experiments.plan import (
     Alpha,
@@ -46,6 +54,10 @@ class ExperimentCreate(Design):
     def _names_metrics_once(self) -> Self:
         if self.plan is not None and self.metrics:
             raise ValueError("a planned experiment names its metrics in its plan; leave `metrics` out")
+        if self.plan is not None and isinstance(self.assignments, FromTable):
+            raise ValueError(
+                "Assay assigns the units of a planned experiment; leave its `assignments` to exposures"
+            )
         return self
 
 
@@ -92,7 +104,7 @@ class ExperimentOut(Outgoing):
     description: str
     arms: list[Arm]
     control: str
-    assignments: FromExposures
+    assignments: Assignments
     metrics: list[str]
     known_effects: dict[str, list[KnownEffect]]
     created_at: datetime

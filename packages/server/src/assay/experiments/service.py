@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from assay.audit import service as audit
 from assay.core.database import ReadSession, WriteSession
 from assay.experiments import freezing, lifecycle, repository
-from assay.experiments.design import Design
+from assay.experiments.design import Assignments, Design, FromTable
 from assay.experiments.errors import (
     ExperimentKeyTaken,
     ExperimentNotFound,
@@ -34,6 +34,8 @@ from assay.flags.rewriting import By
 from assay.metrics import service as metrics
 from assay.projects import service as projects
 from assay.shared import pagination
+from assay.sources import catalog
+from assay.sources.fetching import unit_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +53,13 @@ async def create(tx: WriteSession, project_key: str, new: ExperimentCreate, *, b
 
     Raises:
         UnknownMetric: It names a metric that does not exist.
+        UnknownTable, InvalidDesign: Its assignments would come from a table that cannot give them.
         UnknownEnvironment: Its exposures would come from an environment that does not exist.
         ExperimentKeyTaken: The project has an experiment with this key.
     """
     project = await projects.get(tx, project_key)
     await projects.require_environment(tx, project_key, new.assignments.environment)
+    await _require_exposures(tx, project_key, new.assignments)
     read_by = new.metrics if new.plan is None else list(new.plan.metrics())
     await metrics.require_all(tx, project_key, read_by)
     values = {
@@ -309,6 +313,18 @@ def stored(plan: Plan) -> dict[str, Any]:
 def recorded(experiment: ExperimentOut) -> dict[str, Any]:
     """An experiment as the change log compares it."""
     return experiment.model_dump(mode="json", exclude={"etag", "created_at", "updated_at", "departure"})
+
+
+async def _require_exposures(tx: ReadSession, project_key: str, assignments: Assignments) -> None:
+    if not isinstance(assignments, FromTable):
+        return
+    table = await catalog.require_table(tx, project_key, assignments.table)
+    if table.roles.variant is None:
+        raise InvalidDesign(
+            f"table {table.key!r} holds metric events; assignments need one with the role `variant`",
+            value=table.key,
+        )
+    unit_of(table, assignments.unit, is_certain=assignments.unit is not None)
 
 
 def _departure(phase: Phase, plan: Plan) -> DepartureOut:

@@ -19,6 +19,7 @@ from assay.sources.errors import (
     TableKeyTaken,
     TableNotFound,
     UnknownConnection,
+    UnknownTable,
 )
 from assay.sources.models import Connection, SourceTable
 from assay.sources.schemas import (
@@ -156,6 +157,18 @@ async def table_with_connection(
     """A table of a project and the connection it stands on."""
     row, connection = await _table(tx, project_key, key)
     return _table_out(row, connection.key), ConnectionOut.model_validate(connection)
+
+
+async def require_table(tx: ReadSession, project_key: str, key: str) -> TableOut:
+    """A table that the input names beside the thing it is about.
+
+    Raises:
+        UnknownTable: The project has none of this key.
+    """
+    try:
+        return await get_table(tx, project_key, key)
+    except TableNotFound as error:
+        raise UnknownTable(error.message, value=key) from error
 
 
 async def tables(

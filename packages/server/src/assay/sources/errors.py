@@ -21,6 +21,18 @@ class UnusableColumn(Invalid):
     code = "unusable_column"
 
 
+class UnusableTable(Invalid):
+    """The table cannot answer what is asked of it."""
+
+    code = "unusable_table"
+
+
+class UnknownTable(Invalid):
+    """The input names a table that the project does not have."""
+
+    code = "unknown_table"
+
+
 class ConnectionNotFound(NotFound):
     """The project has no such connection."""
 

@@ -1,5 +1,7 @@
 """Tables as the analysis reads them: expressions over any engine, nothing executed here."""
 
+from collections.abc import Sequence
+
 import ibis
 from ibis.expr.datatypes import DataType
 from ibis.expr.types import Table, Value
@@ -37,6 +39,28 @@ def as_events(table: Table, roles: Roles, *, unit: str) -> Table:
     others = [name for name in properties_of(roles, columns_of(table)) if name not in EVENT_COLUMNS]
     rows = table.select(**named, **{name: table[name] for name in others})
     return rows.filter(rows["unit"].notnull(), rows["at"].notnull())
+
+
+def plain_columns(table: Table, roles: Roles) -> list[str]:
+    """The columns without a role whose values are words, whole numbers or true/false."""
+    schema = table.schema()
+    others = properties_of(roles, columns_of(table))
+    kinds = {name: schema[name] for name in others if name not in EVENT_COLUMNS}
+    return [
+        name for name, kind in kinds.items() if kind.is_string() or kind.is_integer() or kind.is_boolean()
+    ]
+
+
+def event_columns(events: Table, properties: Sequence[str]) -> Table:
+    """What `as_events` gave with these properties alone, of types that all engines hand over alike."""
+    return events.select(*EVENT_COLUMNS, **{name: _portable(events[name]) for name in properties})
+
+
+def _portable(column: Value) -> Value:
+    kind = column.type()
+    if kind.is_boolean() or kind.is_integer() or kind.is_string():
+        return column
+    return column.cast("float64" if kind.is_numeric() else "string")
 
 
 def _named(table: Table, part: Constant | FromColumn | None) -> Value:
