@@ -199,6 +199,7 @@ async def test_an_interrupted_load_goes_on_and_neither_loses_nor_doubles(
     async with committing_database.reading() as tx:
         stored = await tx.scalar(text("SELECT count(*) FROM event WHERE name = :name"), {"name": name})
     assert stored == len(rows)
-    assert 0 < outcome.skipped < len(rows)
+    # Answers may come in any order, so perhaps nothing may be skipped yet; but no row is left out.
+    assert outcome.skipped + outcome.verdicts.total() == len(rows)
     assert outcome.verdicts["rejected"] == 0
     assert outcome.verdicts["repeated"] >= 1
