@@ -14,7 +14,7 @@ from assay.sources.tables import FilePattern, NamedTable
 from support_engines import COLUMNS, assert_same_numbers, numbers_of, write_events
 from support_postgres import fresh_database, libpq_url
 
-SECRET = "ASSAY_SECRET_TEST"
+VARIABLE = "ASSAY_SECRET_TEST"
 
 
 @pytest.fixture
@@ -33,14 +33,14 @@ def shop(server_url: str, tmp_path: Path) -> tuple[PostgreSQL, str]:
         info, password = connection.info, connection.info.password
         definition = PostgreSQL(
             kind="postgresql", host=info.host, port=info.port, database=info.dbname, user=info.user,
-            password=Secret(env=SECRET) if password else None,
+            password=Secret(env=VARIABLE) if password else None,
         )  # fmt: skip
     return definition, password
 
 
 def test_postgresql_agrees_with_duckdb(shop: tuple[PostgreSQL, str], tmp_path: Path) -> None:
     definition, password = shop
-    means = Means(Allowed(None), timeout_seconds=60, environment={SECRET: password})
+    means = Means(Allowed(None), timeout_seconds=60, environment={VARIABLE: password})
 
     with opened(Files(kind="files", folder=str(tmp_path)), means) as duckdb:
         expected = numbers_of(duckdb.table(FilePattern(kind="files", pattern="*.parquet")))
