@@ -7,7 +7,6 @@ from xml.etree import ElementTree as ET
 
 import httpx2
 import pytest
-from fastapi import FastAPI
 
 from assay.analysis.document import Document
 from assay.core.config import Settings
@@ -296,13 +295,14 @@ async def test_a_method_that_a_page_does_not_have_keeps_its_headers(client: http
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
 
 
-async def test_a_page_fails_as_a_page(app: FastAPI) -> None:
+async def test_a_page_fails_as_a_page(settings: Settings, database: Database) -> None:
+    app = build_app(settings, lambda: borrowed(database))
+
+    @app.get("/broken")
+    async def broken() -> None:  # pyright: ignore[reportUnusedFunction]  # registered by the decorator
+        raise RuntimeError("secret")
+
     async with serving(app) as client:
-
-        @app.get("/broken")
-        async def broken() -> None:  # pyright: ignore[reportUnusedFunction]  # registered by the decorator
-            raise RuntimeError("secret")
-
         answer = await client.get("/broken", headers=BROWSER)
 
     assert answer.status_code == 500

@@ -88,6 +88,9 @@ def _served_by(serve: Serve, flag: Flag) -> set[str | None]:
 
 def _served_by_split(split: Split) -> set[str | None]:
     variants = {each.variant for each in split.ranges if each.high > each.low or each.bounds is Bounds.CLOSED}
+    if split.sticky is not None:
+        # A unit keeps the variant it had, also when nobody new is given it.
+        variants |= {each.variant for each in split.ranges}
     # Layers and holdouts keep units out; so does a missing unit, which for the targeting key is an error.
     leaves_out = split.experiment is not None or split.layer is not None
     match split.missing_unit:
