@@ -38,7 +38,7 @@ OPTIONS = {
     "spark.executor.memory": "512m",
     "spark.sql.shuffle.partitions": "4",
 }
-ENDLESS = "SELECT count(*) AS n FROM range(1000000000000) AS big WHERE big.id * big.id % 7 = 3"
+ENDLESS = "SELECT count(*) AS n FROM range(1000000000000) AS big WHERE (big.id % 999983) * (big.id % 1000) % 7 = 3"
 ROLES = Roles.model_validate(
     {"units": {"user": "unit"}, "timestamp": "at", "event": {"column": "name"}, "value": "value"}
 )
@@ -113,8 +113,8 @@ def executors_of(engine: Any) -> int:
 
 
 def _end_session() -> None:
-    # By name, because an extra brings it.
-    session: Any = import_module("pyspark.sql").SparkSession.getActiveSession()
+    # By name, because an extra brings it. The active session is one of the thread that ran the last query.
+    session: Any = import_module("pyspark.sql").SparkSession.builder.getOrCreate()
     java: Any = import_module("pyspark").SparkContext._gateway
     session.stop()
     java.shutdown()
