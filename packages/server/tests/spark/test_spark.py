@@ -38,7 +38,9 @@ OPTIONS = {
     "spark.executor.memory": "512m",
     "spark.sql.shuffle.partitions": "4",
 }
-ENDLESS = "SELECT count(*) AS n FROM range(1000000000000) AS big WHERE (big.id % 999983) * (big.id % 1000) % 7 = 3"
+ENDLESS = (
+    "SELECT count(*) AS n FROM range(1000000000000) AS big WHERE (big.id % 999983) * (big.id % 1000) % 7 = 3"
+)
 ROLES = Roles.model_validate(
     {"units": {"user": "unit"}, "timestamp": "at", "event": {"column": "name"}, "value": "value"}
 )
