@@ -4,7 +4,6 @@ import asyncio
 import csv
 import json
 import math
-import os
 import re
 import signal
 import socket
@@ -21,6 +20,7 @@ from typing import Any, cast
 import numpy as np
 
 from assay.cli.client import connected
+from support_commands import assay, own_environment
 
 CONTROL, TREATMENT = "gate_30", "gate_40"
 COLUMNS = ("userid", "version", "sum_gamerounds", "retention_1", "retention_7")
@@ -64,12 +64,12 @@ def running_assay(
     data: Path, *, port: int = 0, settings: Mapping[str, str] | None = None
 ) -> Generator[RunningAssay, None, None]:
     """An Assay that answers, ended with the block; settings by their names in the environment."""
-    assay = start_assay(data, port=port, settings=settings)
+    running = start_assay(data, port=port, settings=settings)
     try:
-        yield assay
+        yield running
     finally:
-        if assay.process.poll() is None:
-            assay.stop()
+        if running.process.poll() is None:
+            running.stop()
 
 
 def start_assay(data: Path, *, port: int = 0, settings: Mapping[str, str] | None = None) -> RunningAssay:
@@ -83,11 +83,6 @@ def start_assay(data: Path, *, port: int = 0, settings: Mapping[str, str] | None
             cwd=data.parent,
         )
     return RunningAssay(_announced_url(process, log), process)
-
-
-def own_environment() -> dict[str, str]:
-    """The environment without settings of whoever runs the tests."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("ASSAY_")}
 
 
 def free_port() -> int:
@@ -138,11 +133,11 @@ def events_of(path: Path) -> Iterator[dict[str, Any]]:
 
 def analyze_file(path: Path) -> dict[str, Any]:
     """What `assay analyze` prints about the file."""
-    command = [sys.executable, "-m", "assay", "analyze", str(path), "--format", "json"]
     question = ["--unit", "userid", "--variant", "version", "--control", CONTROL]
     metrics = [part for metric in COLUMNS[2:] for part in ("--metric", metric)]
     caps = ["--cap", "sum_gamerounds=0.999"]
-    done = subprocess.run([*command, *question, *metrics, *caps], capture_output=True, text=True, check=True)
+    done = assay("analyze", path, "--format", "json", *question, *metrics, *caps)
+    done.check_returncode()
     return json.loads(done.stdout)
 
 

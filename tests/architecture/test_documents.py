@@ -1,6 +1,7 @@
 """What the documents say is true: pages follow from the code, links lead somewhere, commands exist."""
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -22,10 +23,9 @@ def test_reference_pages_say_what_the_code_says() -> None:
 
 
 def test_stale_pages_are_named(tmp_path: Path) -> None:
-    assert generate("--root", str(tmp_path)) == ""
+    shutil.copytree(ROOT / "docs", tmp_path / "docs")
     with (tmp_path / "docs/layers.svg").open("a") as page:
         page.write("<!-- drawn by hand -->")
-    (tmp_path / ".env.example").unlink()
 
     stale = [line.partition(" ")[0] for line in generate("--check", "--root", str(tmp_path)).splitlines()]
 

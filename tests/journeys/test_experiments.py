@@ -1,10 +1,8 @@
 """A planned experiment from its flag to its winner, over HTTP and the command line."""
 
 import json
-import os
 import random
 import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -15,6 +13,7 @@ from typing import Any
 import httpx2
 import pytest
 
+import support_commands
 from journey_support import RunningAssay, data_folder, running_assay
 
 UNITS = 240
@@ -59,13 +58,7 @@ def http(running: RunningAssay) -> Iterator[httpx2.Client]:
 
 
 def assay(running: RunningAssay, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "assay", "experiment", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=os.environ | {"ASSAY_URL": running.url, "COLUMNS": "200", "NO_COLOR": "1"},
-    )
+    return support_commands.assay("experiment", *arguments, settings={"ASSAY_URL": running.url})
 
 
 def test_from_the_flag_to_the_winner(running: RunningAssay, http: httpx2.Client, tmp_path: Path) -> None:

@@ -1,15 +1,14 @@
 """Flags by the command line, against a running Assay."""
 
 import json
-import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from journey_support import RunningAssay, data_folder, running_assay
+from support_commands import assay
 
 FLAG = {
     "key": "checkout",
@@ -29,18 +28,12 @@ FLAG = {
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[RunningAssay]:
-    with data_folder() as data, running_assay(data, settings={"ASSAY_WORKER_ENABLED": "false"}) as assay:
-        yield assay
+    with data_folder() as data, running_assay(data, settings={"ASSAY_WORKER_ENABLED": "false"}) as served:
+        yield served
 
 
 def flag(running: RunningAssay, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "assay", "flag", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=os.environ | {"ASSAY_URL": running.url, "COLUMNS": "200", "NO_COLOR": "1"},
-    )
+    return assay("flag", *arguments, settings={"ASSAY_URL": running.url})
 
 
 def test_a_new_flag_is_made_published_and_read(running: RunningAssay) -> None:

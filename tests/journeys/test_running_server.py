@@ -2,8 +2,6 @@
 
 import json
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -13,7 +11,8 @@ import httpx2
 import psutil
 import pytest
 
-from journey_support import RunningAssay, data_folder, own_environment, running_assay, start_assay
+import support_commands
+from journey_support import RunningAssay, data_folder, running_assay, start_assay
 
 EVENT = {"kind": "event", "name": "order", "unit": "u", "at": "2026-11-01T00:00:00Z"}
 GIGABYTE = 1_000_000_000
@@ -69,13 +68,7 @@ def test_a_gigabyte_without_announcement_is_cut_off_early(assay: RunningAssay) -
 
 def test_a_second_start_on_the_same_data_says_who_holds_it() -> None:
     with data_folder() as data, running_assay(data) as first:
-        second = subprocess.run(
-            [sys.executable, "-m", "assay", "up", "--data", str(data), "--port", "0"],
-            capture_output=True,
-            text=True,
-            check=False,
-            env=own_environment() | {"COLUMNS": "400"},
-        )
+        second = support_commands.assay("up", "--data", data, "--port", "0")
 
     assert second.returncode == 1
     assert str(first.process.pid) in second.stderr

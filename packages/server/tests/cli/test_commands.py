@@ -1,7 +1,6 @@
 """The command line as a user meets it, in processes of its own."""
 
 import json
-import os
 import socket
 import subprocess
 import sys
@@ -10,21 +9,11 @@ from pathlib import Path
 import jsonschema_rs
 import pytest
 
+from support_commands import assay
+
 ROOT = Path(__file__).parents[4]
 ROWS = "unit,arm,spent\n1,a,10\n2,a,0\n3,b,12\n4,b,14\n"
 QUESTION = ["--unit", "unit", "--variant", "arm", "--control", "a"]
-
-
-def assay(*arguments: str | Path, folder: Path) -> subprocess.CompletedProcess[str]:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("ASSAY_")}
-    return subprocess.run(
-        [sys.executable, "-m", "assay", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=folder,
-        env=environment | {"COLUMNS": "200", "NO_COLOR": "1"},
-    )
 
 
 @pytest.fixture
@@ -146,7 +135,7 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
 
 
 def test_verify_stats_reports_every_claim_and_control(tmp_path: Path) -> None:
-    done = assay("verify-stats", "--scale", "0.1", "--format", "json", folder=tmp_path)
+    done = assay("verify-stats", "--scale", "0.02", "--format", "json", folder=tmp_path)
 
     report = json.loads(done.stdout)
     assert done.returncode == 0
