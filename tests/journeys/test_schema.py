@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from journey_support import data_folder, own_environment, running_assay
+from journey_support import data_folder, running_assay
+from support_commands import own_environment
 
 # What the schema allows may still break a rule no schema can state, such as two arms of one name.
 NOT_CHECKED = "positive_data_acceptance"

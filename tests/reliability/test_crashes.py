@@ -35,7 +35,6 @@ from journey_support import (
     events_of,
     figures,
     free_port,
-    own_environment,
     players,
     register,
     results,
@@ -43,6 +42,7 @@ from journey_support import (
     start_assay,
     write_players,
 )
+from support_commands import own_environment
 
 KILLS = int(os.environ.get("ASSAY_TEST_KILLS", "20"))
 PLAYERS = 4_000
