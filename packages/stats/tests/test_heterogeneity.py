@@ -7,12 +7,17 @@ from assay_stats import (
     JointMoments,
     Moments,
     Reason,
+    delta_lift,
     effect_trend,
     interaction,
+    lift_trend,
     novelty_trend,
+    period_lifts,
+    ratio_of,
     segment_heterogeneity,
     welch,
 )
+from assay_stats.calibration.acceptance import Kind, acceptance
 
 EFFECTS, ERRORS = [0.1, 0.3, 0.5, -0.1, 0.2], [0.01, 0.02, 0.015, 0.01, 0.03]
 
@@ -116,6 +121,99 @@ def test_the_novelty_trend_compares_the_slopes_of_units() -> None:
     result = novelty_trend(*(JointMoments.from_values(arm) for arm in arms), times=times)
 
     assert result.p_value == pytest.approx(welch(*slopes).p_value, rel=1e-9)
+
+
+def test_interaction_takes_ratios_too() -> None:
+    rng = np.random.default_rng(4)
+    visits = rng.poisson(5, size=(2, 2, 400)) + 1.0
+    orders = rng.binomial(visits.astype(int), 0.3).astype(float)
+    cells = [
+        [JointMoments.from_values(np.stack([orders[i, j], visits[i, j]], -1)) for j in (0, 1)] for i in (0, 1)
+    ]
+    joint = JointMoments(
+        [[cell.n for cell in row] for row in cells],
+        [[cell.means for cell in row] for row in cells],
+        [[cell.comoments for cell in row] for row in cells],
+    )
+
+    result = interaction(ratio_of(joint))
+
+    ratios = orders.sum(-1) / visits.sum(-1)
+    assert result.value == pytest.approx(ratios[1, 1] - ratios[0, 1] - ratios[1, 0] + ratios[0, 0])
+
+
+ACTIVITY = np.array([4.0, 2.0, 1.0, 1.0])
+
+
+def periods(lift: np.ndarray, rng: np.random.Generator, units: int = 400) -> JointMoments:
+    """Units that do less as they get older, each with a taste of its own."""
+    taste = rng.gamma(4.0, 0.25, size=(units, 1))
+    return JointMoments.from_values(rng.poisson(taste * ACTIVITY * (1 + lift)).astype(float))
+
+
+def test_lifts_of_periods_are_those_of_each_period_alone() -> None:
+    rng = np.random.default_rng(5)
+    control, treatment = periods(np.zeros(4), rng), periods(np.full(4, 0.3), rng)
+
+    lifts = period_lifts(control, treatment)
+
+    alone = [delta_lift(control.column(at), treatment.column(at)) for at in range(4)]
+    np.testing.assert_allclose(lifts.values, [each.value for each in alone])
+    np.testing.assert_allclose(np.diag(lifts.covariance), [each.standard_error**2 for each in alone])
+
+
+def test_ratios_of_periods_have_the_lifts_of_each_ratio_alone() -> None:
+    rng = np.random.default_rng(6)
+    arms = [
+        JointMoments.from_values(rng.poisson([3, 9, 2, 7, 1, 5], size=(300, 6)).astype(float)) for _ in (0, 1)
+    ]
+
+    lifts = period_lifts(*arms, is_ratio=True)
+
+    ratios = [[ratio_of(arm, numerator=2 * at, denominator=2 * at + 1) for arm in arms] for at in range(3)]
+    alone = [delta_lift(*pair) for pair in ratios]
+    np.testing.assert_allclose(lifts.values, [each.value for each in alone])
+    np.testing.assert_allclose(
+        np.diag(lifts.covariance), [each.standard_error**2 for each in alone], rtol=1e-9
+    )
+
+
+def test_a_lift_that_fades_is_found_and_a_steady_one_of_units_that_do_less_is_not() -> None:
+    rng = np.random.default_rng(7)
+    control = periods(np.zeros(4), rng, 4_000)
+
+    steady = lift_trend(period_lifts(control, periods(np.full(4, 0.3), rng, 4_000)), times=[0, 1, 2, 3])
+    fading = lift_trend(
+        period_lifts(control, periods(np.array([0.6, 0.4, 0.2, 0.0]), rng, 4_000)), times=[0, 1, 2, 3]
+    )
+
+    assert steady.lower < 0 < steady.upper
+    assert fading.upper < 0
+    assert fading.value == pytest.approx(-0.2, abs=4 * float(fading.standard_error))
+
+
+def test_steady_lifts_are_called_trends_as_often_as_promised() -> None:
+    rng = np.random.default_rng(8)
+    trials = 2_000
+    called = sum(
+        bool(
+            lift_trend(
+                period_lifts(periods(np.zeros(4), rng), periods(np.full(4, 0.3), rng)), times=[0, 1, 2, 3]
+            ).p_value
+            < 0.05
+        )
+        for _ in range(trials)
+    )
+
+    bound = acceptance(Kind.EQUAL, target=0.05, slack=0.005, trials=trials, false_alarm=1e-3)
+    assert bound.accept(called / trials)
+
+
+def test_a_period_in_which_the_control_did_nothing_has_no_lift() -> None:
+    control = JointMoments.from_values([[1.0, 0.0], [2.0, 0.0], [1.0, 0.0]])
+    treatment = JointMoments.from_values([[1.0, 1.0], [2.0, 0.0], [2.0, 3.0]])
+
+    assert lift_trend(period_lifts(control, treatment), times=[0, 1]).reason is Reason.ZERO_BASELINE
 
 
 def test_a_trend_of_independent_cohorts_is_a_weighted_regression() -> None:

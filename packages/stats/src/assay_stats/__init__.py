@@ -45,7 +45,9 @@ from assay_stats.heterogeneity import (
     Heterogeneity,
     effect_trend,
     interaction,
+    lift_trend,
     novelty_trend,
+    period_lifts,
     segment_heterogeneity,
 )
 from assay_stats.margins import Equivalence, equivalence, non_inferiority, relative_non_inferiority
@@ -275,6 +277,7 @@ __all__ = [
     "interaction",
     "judged",
     "lift_detectable_effect",
+    "lift_trend",
     "mann_whitney",
     "mean_detectable_effect",
     "mean_of",
@@ -287,6 +290,7 @@ __all__ = [
     "novelty_trend",
     "pair_difference",
     "peeking_error_rates",
+    "period_lifts",
     "poisson_difference",
     "poisson_lift",
     "pooled_cap",

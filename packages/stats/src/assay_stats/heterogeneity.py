@@ -7,12 +7,12 @@ import scipy
 from numpy.typing import ArrayLike
 
 from assay_stats.checks import as_floats, checked_level
-from assay_stats.estimands import mean_of
+from assay_stats.estimands import ArmMean, mean_of
 from assay_stats.frequentist import difference, t_inference
 from assay_stats.moments import JointMoments, Moments
 from assay_stats.results import Estimate, Result
 from assay_stats.tails import Alternative, critical_value
-from assay_stats.undefined import Bools, Codes, Floats, Reason, first_reason
+from assay_stats.undefined import Bools, Codes, Floats, Reason, first_reason, merge_reasons
 
 _NORMAL = as_floats(np.inf)
 
@@ -104,7 +104,7 @@ def segment_heterogeneity(
 
 
 def interaction(
-    cells: Moments,
+    cells: Moments | ArmMean,
     *,
     level: ArrayLike = 0.95,
     alternative: Alternative = Alternative.TWO_SIDED,
@@ -112,7 +112,8 @@ def interaction(
     """Does one experiment change the effect of another that runs on the same units?
 
     Args:
-        cells: `(..., 2, 2)` moments by arm of the first and of the second experiment; index 0 is control.
+        cells: `(..., 2, 2)` moments, or what is estimated from them such as ratios, by arm of the first and
+            of the second experiment; index 0 is control.
         level: Coverage of the interval, in (0, 1).
         alternative: The side that counts as evidence.
     Returns:
@@ -122,9 +123,9 @@ def interaction(
     Source: A contrast of four independent means with Welch's (1947) degrees of freedom, Biometrika
         34:28-35.
     """
-    if cells.shape[-2:] != (2, 2):
-        raise ValueError(f"cells must have shape (..., 2, 2); got {cells.shape}")
-    means = mean_of(cells)
+    means = mean_of(cells) if isinstance(cells, Moments) else cells
+    if means.value.shape[-2:] != (2, 2):
+        raise ValueError(f"cells must have shape (..., 2, 2); got {means.value.shape}")
     signs = np.array([[1.0, -1.0], [-1.0, 1.0]])
     with np.errstate(all="ignore"):
         squared: Floats = means.squared_error.sum(axis=(-2, -1))
@@ -171,6 +172,78 @@ def novelty_trend(
     weights = _slope_weights(times, control.k)
     slopes = [mean_of(arm.linear(weights[None, :]).column(0)) for arm in (control, treatment)]
     return difference(*slopes, level=level, alternative=alternative, method="novelty_trend")
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodLifts:
+    """The relative effect in each period, of units observed in all of them.
+
+    Attributes:
+        values: `(k,)` lift per period.
+        covariance: `(k, k)` of these estimates.
+        precision: `(k,)` how much each period weighs in a trend; the same whichever arm is called control.
+        codes: Why `values` are undefined; 0 where they are not.
+    """
+
+    values: Floats
+    covariance: Floats
+    precision: Floats
+    codes: Codes
+
+
+def period_lifts(control: JointMoments, treatment: JointMoments, *, is_ratio: bool = False) -> PeriodLifts:
+    """The lift of each period, with the correlation that periods of the same units have.
+
+    A lift, unlike a difference, does not change merely because units do less as they get older.
+
+    Args:
+        control: Scalar moments whose columns are the metric in each period, of the same units.
+        treatment: The same of the other arm.
+        is_ratio: Whether the columns come in pairs, numerator and denominator of each period.
+    Source: Delta method over the joint moments: Deng, Knoblich and Lu (2018), KDD, section 3,
+        arXiv:1803.06336.
+    """
+    base, base_covariance, base_codes = _periods(control, is_ratio=is_ratio)
+    other, other_covariance, other_codes = _periods(treatment, is_ratio=is_ratio)
+    with np.errstate(all="ignore"):
+        scale = np.abs(base)
+        slope: Floats = -np.sign(base) * other / base**2
+        covariance = other_covariance / np.outer(scale, scale) + base_covariance * np.outer(slope, slope)
+        noise: Floats = np.diag(base_covariance) + np.diag(other_covariance)
+        precision: Floats = ((base + other) / 2) ** 2 / noise
+        values: Floats = (other - base) / scale
+    codes = first_reason((base == 0, Reason.ZERO_BASELINE), (~(noise > 0), Reason.ZERO_VARIANCE))
+    return PeriodLifts(
+        values, covariance, precision, merge_reasons(base_codes, merge_reasons(other_codes, codes))
+    )
+
+
+def lift_trend(lifts: PeriodLifts, *, times: ArrayLike, level: ArrayLike = 0.95) -> Estimate:
+    """Slope of the lift over the time since first exposure.
+
+    Args:
+        lifts: Of at least two periods.
+        times: `(k,)` time of each period, in any unit.
+        level: Coverage of the interval, in (0, 1).
+    Returns:
+        Change of the lift, a share, per unit of time.
+    Raises:
+        ValueError: Not one time per period, all times equal, or `level` outside (0, 1).
+    Source: A linear contrast of the lifts by precision-weighted least squares, with the error of the
+        contrast from their full covariance (generalised estimating equations: Liang and Zeger (1986),
+        Biometrika 73:13-22).
+    """
+    moments = _checked_times(times, len(lifts.values))
+    with np.errstate(all="ignore"):
+        centre: Floats = (lifts.precision * moments).sum() / lifts.precision.sum()
+        weight: Floats = lifts.precision * (moments - centre)
+        weight = weight / (weight * (moments - centre)).sum()
+        slope: Floats = (weight * lifts.values).sum()
+        squared: Floats = weight @ lifts.covariance @ weight
+    codes = merge_reasons(
+        _worst(lifts.codes, axes=(-1,)), first_reason((~np.isfinite(slope), Reason.NOT_FINITE))
+    )
+    return t_inference(slope[()], squared[()], _NORMAL, codes, level=level, method="lift_trend")
 
 
 def effect_trend(
@@ -221,6 +294,23 @@ def _random_effects_mean(
     weight = np.where(usable, 1 / (variance + tau[..., None]), 0.0)
     total: Floats = weight.sum(axis=-1)
     return (weight * effect).sum(axis=-1) / total, 1 / total
+
+
+def _periods(moments: JointMoments, *, is_ratio: bool) -> tuple[Floats, Floats, Codes]:
+    """The estimate of each period, and the covariance of these estimates."""
+    if not is_ratio:
+        return moments.means, moments.covariance / moments.n, moments.defects
+    top, bottom = moments.means[0::2], moments.means[1::2]
+    with np.errstate(all="ignore"):
+        ratio: Floats = top / bottom
+        linear = np.zeros((len(ratio), moments.k))
+        places = np.arange(len(ratio))
+        linear[places, 2 * places] = 1 / bottom
+        linear[places, 2 * places + 1] = -ratio / bottom
+    if not np.isfinite(linear).all():
+        nothing = np.full((len(ratio), len(ratio)), np.nan)
+        return ratio, nothing, first_reason((bottom == 0, Reason.ZERO_DENOMINATOR))
+    return ratio, moments.linear(linear).covariance / moments.n, moments.defects
 
 
 def _worst(codes: Codes, *, axes: tuple[int, ...]) -> Codes:
