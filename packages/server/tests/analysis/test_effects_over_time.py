@@ -3,67 +3,94 @@
 import numpy as np
 import pytest
 
-from assay.analysis.effects_over_time import Cohort, interactions, novelty
+from assay.analysis.effects_over_time import Aging, Crossed, change, trend
 from assay_stats.calibration.acceptance import Kind, acceptance
-from assay_stats.moments import Moments
+from assay_stats.estimands import mean_of
+from assay_stats.moments import JointMoments, Moments
+
+ACTIVITY = np.array([5.0, 3.0, 2.0, 2.0, 1.0, 1.0, 1.0])
+STEADY = np.full(7, 0.3)
 
 
-def cohorts(*effects: float) -> list[Cohort]:
-    return [Cohort(days, effect, 0.01) for days, effect in enumerate(effects)]
+def arm(
+    lift: np.ndarray, rng: np.random.Generator, *, units: int = 2_000, scale: float = 1.0
+) -> JointMoments:
+    """Units that do less day by day, each with a taste of its own."""
+    taste = rng.gamma(4.0, 0.25, size=(units, 1))
+    return JointMoments.from_values(scale * rng.poisson(taste * ACTIVITY * (1 + lift)).astype(float))
 
 
-def test_an_effect_that_wears_off_is_a_novelty() -> None:
-    trend = novelty(cohorts(5.0, 4.0, 3.0, 2.0))
+def aging(lift: np.ndarray, *, seed: int = 1, **more: int) -> Aging:
+    rng = np.random.default_rng(seed)
+    return Aging(1, arm(np.zeros(7), rng, **more), arm(lift, rng, **more))
 
-    assert trend is not None
-    assert trend.slope == pytest.approx(-1)
-    assert trend.sentence is not None
-    assert "fades" in trend.sentence
+
+def test_a_lift_that_wears_off_is_a_novelty() -> None:
+    found = trend(aging(np.linspace(0.8, 0.0, 7)), alpha=0.01, minimum_units=100)
+
+    assert found.finding == "fades"
+    assert found.interval is not None
+    assert found.interval.upper < 0
 
 
 def test_a_harm_that_wears_off_is_a_novelty_too_and_one_that_deepens_grows() -> None:
-    fading, growing = novelty(cohorts(-5.0, -3.0, -1.0)), novelty(cohorts(-1.0, -3.0, -5.0))
+    fading = trend(aging(np.linspace(-0.5, 0.0, 7)), alpha=0.01, minimum_units=100)
+    growing = trend(aging(np.linspace(0.0, -0.5, 7)), alpha=0.01, minimum_units=100)
 
-    assert fading is not None
-    assert growing is not None
-    assert "fades" in str(fading.sentence)
-    assert "grows" in str(growing.sentence)
+    assert (fading.finding, growing.finding) == ("fades", "grows")
 
 
-def test_a_trend_needs_three_ages_that_can_be_compared() -> None:
-    assert novelty(cohorts(1.0, 2.0)) is None
-    assert novelty([*cohorts(1.0, 2.0), Cohort(2, 1.0, np.nan), Cohort(3, 1.0, 0.0)]) is None
+def test_units_that_merely_do_less_as_they_get_older_are_no_novelty() -> None:
+    assert trend(aging(STEADY), alpha=0.01, minimum_units=100).finding == "steady"
 
 
-def test_steady_effects_are_called_trends_no_more_often_than_promised() -> None:
+def test_a_trend_needs_units_and_three_periods_in_which_something_happens() -> None:
+    few = trend(aging(STEADY, units=50), alpha=0.01, minimum_units=100)
+    rng = np.random.default_rng(2)
+    once = JointMoments.from_values(rng.poisson([3.0, 1.0, 0, 0, 0, 0, 0], size=(500, 7)).astype(float))
+    short = trend(Aging(1, once, once), alpha=0.01, minimum_units=100)
+
+    assert (few.interval, short.interval) == (None, None)
+    assert "fewer than 100 units" in str(few.problem)
+    assert "fewer than three periods" in str(short.problem)
+
+
+def test_steady_lifts_are_hardly_ever_called_trends_however_often_one_looks() -> None:
+    """One experiment read after every 300 units: the promise holds for all looks together."""
     rng = np.random.default_rng(3)
-    called = sum(
-        (found := novelty(cohorts(*rng.normal(2.0, 0.1, size=7)))) is not None and found.sentence is not None
-        for _ in range(500)
-    )
+    trials, rang = 60, 0
+    for _ in range(trials):
+        control, treatment = JointMoments.empty(7), JointMoments.empty(7)
+        finding = "steady"
+        for _ in range(5):
+            control, treatment = (
+                control + arm(np.zeros(7), rng, units=300),
+                treatment + arm(STEADY, rng, units=300),
+            )
+            found = trend(Aging(1, control, treatment), alpha=0.05, minimum_units=100).finding
+            finding = found if found != "steady" else finding
+        rang += finding != "steady"
 
-    assert acceptance(Kind.EQUAL, target=0.01, slack=0.002, trials=500, false_alarm=1e-3).accept(called / 500)
+    assert acceptance(Kind.AT_MOST, target=0.05, slack=0.0, trials=trials, false_alarm=1e-3).accept(rang / trials)
 
 
-def four(change: float) -> Moments:
+def crossed(change: float, n: float = 1_000.0) -> Crossed:
     means = np.array([[10.0, 10.5], [11.0, 11.5 + change]])
-    return Moments.from_summary(np.full((2, 2), 1_000.0), means, np.full((2, 2), 4.0))
+    cells = Moments.from_summary(np.full((2, 2), n), means, np.full((2, 2), 4.0))
+    return Crossed(mean_of(cells), np.full((2, 2), n))
 
 
-def test_an_experiment_that_changes_the_effect_of_another_is_named() -> None:
-    additive, disturbing = interactions([("checkout", four(0.0)), ("search", four(2.0))])
+def test_an_experiment_that_changes_the_effect_of_another_is_found() -> None:
+    additive, disturbing = (change(crossed(by), alpha=0.01, minimum_units=100) for by in (0.0, 2.0))
 
-    assert additive.sentence is None
-    assert additive.change == pytest.approx(0.0)
-    assert disturbing.change == pytest.approx(2.0)
-    assert disturbing.sentence is not None
-    assert "arms of search" in disturbing.sentence
+    assert additive.finding == "no_difference"
+    assert disturbing.finding == "differs"
+    assert disturbing.interval is not None
+    assert disturbing.interval.value == pytest.approx(2.0)
 
 
 def test_cells_without_units_say_why() -> None:
-    empty = Moments(np.zeros((2, 2)), np.full((2, 2), np.nan), np.zeros((2, 2)))
+    found = change(crossed(2.0, n=20.0), alpha=0.01, minimum_units=100)
 
-    (found,) = interactions([("checkout", empty)])
-
-    assert found.change is None
-    assert found.reason is not None
+    assert (found.interval, found.finding) == (None, "unknown")
+    assert "fewer than 100 units" in str(found.problem)

@@ -6,9 +6,9 @@ from typing import Literal, assert_never
 
 import numpy as np
 
-from assay.analysis import compare, judgement, watching
+from assay.analysis import compare, disturbed, judgement, watched, watching
 from assay.analysis.asking import Asked, questions
-from assay.analysis.collected import Collected
+from assay.analysis.collected import Arrivals, Collected, Disturbances
 from assay.analysis.conclude import conclude
 from assay.analysis.doctor import Diagnosis as Diagnosed
 from assay.analysis.doctor import Traffic, diagnose
@@ -31,12 +31,15 @@ from assay.analysis.inference import Inference, infer
 from assay.analysis.judgement import Split
 from assay.analysis.methods import AlwaysValid, Bayesian, Finding, Fixed, GroupSequential, Method, Reading
 from assay.analysis.plan import Plan
+from assay.analysis.segmenting import heterogeneity
+from assay.analysis.viewing import view
 from assay_stats.bayesian import BayesianEstimate
 from assay_stats.frequentist import delta_lift
 from assay_stats.results import Interval
 
 MethodName = Literal["fixed", "group_sequential", "always_valid", "bayesian"]
 MOST_CAUSES = 5
+NOTHING = Disturbances()
 WORDS = {
     Finding.BETTER: "Better",
     Finding.WORSE: "Worse",
@@ -47,7 +50,14 @@ WORDS = {
 }
 
 
-def concluded(plan: Plan, collected: Collected, *, traffic: Traffic | None = None) -> Document:
+def concluded(
+    plan: Plan,
+    collected: Collected,
+    *,
+    traffic: Traffic | None = None,
+    disturbances: Disturbances = NOTHING,
+    arrivals: Arrivals | None = None,
+) -> Document:
     """The result document of a plan, with its claims.
 
     Args:
@@ -59,6 +69,7 @@ def concluded(plan: Plan, collected: Collected, *, traffic: Traffic | None = Non
     diagnosis = None if traffic is None else diagnose(traffic)
     split = _split(document, diagnosis, plan.reading)
     harms = _harms(asked, plan)
+    trends, changes = disturbed.novelty(plan, disturbances), disturbed.interactions(plan, disturbances)
     known = {
         (one.question.metric, one.question.arm): (one, answer)
         for one, answer in zip(asked, answers, strict=True)
@@ -69,9 +80,18 @@ def concluded(plan: Plan, collected: Collected, *, traffic: Traffic | None = Non
             "read": _read(plan.reading),
             "sample_ratio": document.sample_ratio.model_copy(update={"suspicious": split.is_suspicious}),
             "decisions": _decisions(plan, answers, split),
-            "alarms": _alarms(document, harms),
+            "alarms": [*_alarms(document, harms), *disturbed.alarms(trends, changes)],
             "halts": harms if diagnosis is None else [*_mismatch(diagnosis), *harms],
             "diagnosis": None if diagnosis is None else _diagnosis(diagnosis, plan),
+            "exposures": [] if traffic is None else watched.exposures(traffic),
+            "heterogeneity": heterogeneity(plan, collected),
+            "novelty": trends,
+            "interactions": changes,
+            "shared_units": disturbed.shared_units(disturbances),
+            "disturbances_failure": disturbances.failure,
+            "arrivals": None if arrivals is None else watched.arrivals(arrivals, plan),
+            "exploration": list(plan.exploration),
+            "until": plan.until,
         }
     )
 
@@ -166,6 +186,7 @@ def _with_claim(comparison: Comparison, asked: Asked, answer: Inference, plan: P
     return comparison.model_copy(
         update={
             "claim": _claim(asked, answer, plan),
+            "view": None if plan.view is None else view(asked.question, plan.view, plan.reading),
             "looks": _with_bands(comparison.looks, asked, plan.reading),
             "margin": None if margin is None else margin.model_copy(update={"is_within": is_within}),
         }
@@ -202,7 +223,7 @@ def _claim(asked: Asked, answer: Inference, plan: Plan) -> Claim:
         doubt=watching.doubt(answer, _lift(answer)),
         days_to_plan=left.to_plan,
         days_to_power=left.to_power,
-        is_exploratory=asked.metric.is_exploratory,
+        is_exploratory=asked.metric.is_exploratory or bool(plan.exploration),
     )
 
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from datetime import datetime
+from typing import Literal, TypeVar
 
 from assay_stats.estimands import ArmMean
 from assay_stats.moments import JointMoments
@@ -14,6 +15,7 @@ OTHER, MISSING = "other", "missing"
 VALUE_MARK = "="
 """Begins a label that stands for a value, so that a value called `other` is not mistaken."""
 
+SegmentKind = Literal["value", "other", "missing"]
 Found = TypeVar("Found")
 ByMetric = Mapping[str, Mapping[str, Found]]
 """By the key of a metric, or of a block of moments, and by arm."""
@@ -78,6 +80,87 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
+class Ages:
+    """What units did in each of the periods after their first exposure, of those seen in all of them.
+
+    Attributes:
+        days: Length of a period.
+        periods: How many.
+        moments: Per metric and arm, a column per period, or for a ratio two.
+    """
+
+    days: int
+    periods: int
+    moments: ByMetric[JointMoments]
+
+
+@dataclass(frozen=True, slots=True)
+class Met:
+    """The units that were in another experiment too.
+
+    Attributes:
+        experiment: Its key.
+        cells: By its arm.
+    """
+
+    experiment: str
+    cells: Mapping[str, Cut]
+
+
+@dataclass(frozen=True, slots=True)
+class Disturbances:
+    """What may make effects differ from what they will be: time since exposure, and other experiments.
+
+    Attributes:
+        met: The overlapping experiments with the most units in common.
+        others: Units in common with the rest of them, which are not looked at more closely.
+        failure: What the engine said when this could not be collected.
+    """
+
+    ages: Sequence[Ages] = ()
+    met: Sequence[Met] = ()
+    others: Mapping[str, int] = field(default_factory=dict[str, int])
+    failure: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """How events of one kind and name have come in.
+
+    Attributes:
+        kind: `exposure` or `event`.
+        late: Events that came more than a day after they happened.
+        last_at: When the newest happened.
+        received_at: When the last one came in; None where nobody kept that.
+    """
+
+    kind: str
+    name: str
+    events: int
+    late: int
+    last_at: datetime | None
+    received_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Arrivals:
+    """How the events of an experiment have come in, and what was lost on the way.
+
+    Attributes:
+        rejected: Refused events that name the experiment or one of its events, of those that are kept.
+        rejected_reason: Of the newest of them.
+        lag_seconds: Age of the oldest event of the environment that is not sealed.
+        problem: Why sealing does not succeed at the moment.
+    """
+
+    arrived: Sequence[Arrived]
+    rejected: Mapping[str, int] = field(default_factory=dict[str, int])
+    rejected_reason: str | None = None
+    lag_seconds: float | None = None
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Collected:
     """Everything a document is made from.
 
@@ -93,3 +176,13 @@ class Collected:
     looks: Mapping[str, Looks] = field(default_factory=dict[str, Looks])
     failures: Mapping[str, str] = field(default_factory=dict[str, str])
     sql: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+def kind_of(label: str) -> SegmentKind:
+    """What a label of a segment stands for."""
+    return "other" if label == OTHER else "missing" if label == MISSING else "value"
+
+
+def value_of(label: str) -> str | None:
+    """The value that a label stands for; None for the rest and for none."""
+    return label.removeprefix(VALUE_MARK) if label.startswith(VALUE_MARK) else None

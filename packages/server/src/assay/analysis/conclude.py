@@ -6,7 +6,7 @@ import numpy as np
 
 from assay import __version__
 from assay.analysis import compare
-from assay.analysis.collected import ADJUSTED, MISSING, OTHER, VALUE_MARK, Collected, Cut, Looks, Segment
+from assay.analysis.collected import ADJUSTED, Collected, Cut, Looks, Segment, kind_of, value_of
 from assay.analysis.compare import Evidence, Series, number, undefined
 from assay.analysis.document import (
     ArmUnits,
@@ -87,15 +87,24 @@ def _metric(plan: Plan, metric: MetricPlan, collected: Collected) -> MetricResul
         ],
         failure=None if failure is None else Failure(sentence=failure),
         sql=collected.sql.get(metric.key),
+        no_looks=_no_looks(plan, metric, collected),
     )
+
+
+def _no_looks(plan: Plan, metric: MetricPlan, collected: Collected) -> str | None:
+    if metric.quantile is not None:
+        return "a quantile of all units is no sum over days, so it has no series; it is read as of now alone"
+    if not plan.has_looks or metric.key in collected.failures or metric.key in collected.looks:
+        return None
+    return "nothing has happened on any day yet"
 
 
 def _segment(plan: Plan, segment: Segment, collected: Collected) -> SegmentResult:
     label = segment.label
     return SegmentResult(
         dimension=segment.dimension,
-        kind="other" if label == OTHER else "missing" if label == MISSING else "value",
-        value=label.removeprefix(VALUE_MARK) if label.startswith(VALUE_MARK) else None,
+        kind=kind_of(label),
+        value=value_of(label),
         arms=_arm_units(plan, segment.cut),
         metrics=[
             _segment_metric(plan, metric, segment.cut)

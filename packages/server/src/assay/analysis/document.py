@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from assay.analysis.differing import Heterogeneity, Interaction, Novelty, SharedUnits
 from assay.analysis.methods import CauseKind, Correction, Finding, Role
 from assay.analysis.plan import Kind
 from assay.shared.schema import Outgoing
@@ -165,6 +166,21 @@ class Claim(Outgoing):
     is_exploratory: bool = Field(description="Not planned before the start.")
 
 
+class View(Outgoing):
+    """A Bayesian reading beside the claim, by a prior that nobody planned with: a view, no claim."""
+
+    prior_mean: float = Field(description="Of the lift, a share of the control.")
+    prior_sd: float | None = Field(description="Null for a flat prior.")
+    estimate: float | None = Field(description="Mean of the posterior, in the metric's own unit.")
+    low: float | None
+    high: float | None
+    level: float = Field(description="The interval holds the effect with this probability, given the prior.")
+    chance_to_beat: float | None = Field(description="Posterior probability of being better.")
+    loss_if_shipped: float | None = Field(description="Expected loss of choosing the arm.")
+    loss_if_kept: float | None = Field(description="Expected loss of keeping the control.")
+    undefined: Undefined | None
+
+
 class Comparison(Outgoing):
     """An arm against the control."""
 
@@ -181,6 +197,7 @@ class Comparison(Outgoing):
     claim: Claim | None = Field(
         default=None, description="What may be claimed; null for segments, which explore."
     )
+    view: View | None = Field(default=None, description="Asked for beside the claim.")
 
 
 class Failure(Outgoing):
@@ -201,6 +218,7 @@ class MetricResult(Outgoing):
     comparisons: list[Comparison]
     failure: Failure | None = Field(None, description="Then there are no arms and no comparisons.")
     sql: str | None = Field(None, description="The query that computes the metric, in the engine's words.")
+    no_looks: str | None = Field(default=None, description="Why there is no series of days.")
 
 
 class SegmentMetric(Outgoing):
@@ -273,6 +291,41 @@ class Diagnosis(Outgoing):
     causes: list[LikelyCause] = Field(description="Most likely first; none without an alarm.")
 
 
+class Exposed(Outgoing):
+    """New units of a day."""
+
+    day: date = Field(description="In UTC.")
+    units: dict[str, int] = Field(description="By arm.")
+
+
+class ArrivedEvents(Outgoing):
+    """How events of one name have come in."""
+
+    kind: Literal["exposure", "event"]
+    name: str
+    events: int
+    late: int = Field(description="Events that came more than a day after they happened.")
+    last_at: datetime | None = Field(description="When the newest happened.")
+    received_at: datetime | None = Field(
+        description="When the last one came in; null where nobody kept that."
+    )
+
+
+class Arrivals(Outgoing):
+    """How the events of the experiment came in, and what was lost on the way, when it was analysed."""
+
+    events: list[ArrivedEvents]
+    silent: list[str] = Field(description="Events of the metrics of which not one has come.")
+    rejected: dict[str, int] = Field(
+        description="Refused events that name the experiment or one of its events, of those that are kept."
+    )
+    rejected_reason: str | None = Field(description="Of the newest of them.")
+    lag_seconds: float | None = Field(
+        description="Age of the oldest event of the environment not sealed yet."
+    )
+    problem: str | None = Field(description="Why sealing does not succeed.")
+
+
 class Document(Outgoing):
     """The result of an analysis."""
 
@@ -301,6 +354,37 @@ class Document(Outgoing):
         "however often it is read.",
     )
     diagnosis: Diagnosis | None = Field(default=None, description="Null for a table without time.")
+    exposures: list[Exposed] = Field(
+        default_factory=list[Exposed], description="New units of every day; empty without a calendar."
+    )
+    heterogeneity: list[Heterogeneity] = Field(
+        default_factory=list[Heterogeneity],
+        description="Whether effects on the goals differ between segments, per dimension, goal and arm.",
+    )
+    novelty: list[Novelty] = Field(
+        default_factory=list[Novelty],
+        description="Whether lifts of the goals change with the time since first exposure.",
+    )
+    interactions: list[Interaction] = Field(
+        default_factory=list[Interaction],
+        description="Whether other experiments on the same units change the effects on the goals.",
+    )
+    shared_units: list[SharedUnits] = Field(
+        default_factory=list[SharedUnits], description="Units that other experiments had too."
+    )
+    disturbances_failure: str | None = Field(
+        default=None, description="Why novelty and interactions were not looked for."
+    )
+    arrivals: Arrivals | None = Field(
+        default=None, description="Not part of the content hash: it depends on when events came in."
+    )
+    exploration: list[str] = Field(
+        default_factory=list[str],
+        description="How this reading departs from the planned one; empty for the planned reading.",
+    )
+    until: datetime | None = Field(
+        default=None, description="The end of what was read, where it was asked for."
+    )
     plan: str | None = Field(
         None, description="Digest of what was collected; equal plans read equal numbers."
     )

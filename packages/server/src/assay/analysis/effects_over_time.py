@@ -1,123 +1,182 @@
-"""Effects that wear off, and experiments that disturb each other."""
+"""Effects that wear off, and experiments that disturb each other: one interval each, valid at every look.
+
+Nobody plans for these questions and results are computed every hour, so a test for one look would ring by
+chance sooner or later; the intervals are confidence sequences, and their level shares one small error rate.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
-from assay_stats.heterogeneity import effect_trend, interaction
-from assay_stats.moments import Moments
-from assay_stats.results import Estimate
-from assay_stats.undefined import Reason
+from assay.analysis.readers import UNPLANNED_UNITS
+from assay_stats.estimands import ArmMean
+from assay_stats.heterogeneity import PeriodLifts, interaction, lift_trend, period_lifts
+from assay_stats.moments import JointMoments
+from assay_stats.results import Estimate, Interval
+from assay_stats.sequential import (
+    AlwaysValidEstimate,
+    asymptotic_confidence_sequence,
+    tuned_rho_squared,
+)
 
-FEWEST_AGES = 3
+DISTURBANCE_ALPHA = 0.01
+"""Probability that a steady experiment ever rings for novelty; likewise an undisturbed one for others."""
+FEWEST_PERIODS = 3
+HORIZONS = ((1, 7), (7, 4))
+"""Days of a period and how many: a week by days, four weeks by weeks. Fixed, so that the question stays the
+same while data come in, which an answer that holds at every look needs."""
+MOST_MET = 8
+"""Other experiments that are tested, those with the most units in common; the rest is named."""
+
+TrendFinding = Literal["fades", "grows", "steady", "unknown"]
+InteractionFinding = Literal["differs", "no_difference", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
-class Cohort:
-    """The effect on units of one age.
+class Aging:
+    """What two arms did in each period after first exposure; only units seen in all periods.
 
     Attributes:
-        days: Since their first exposure.
-        effect: Treatment minus control.
-        squared_error: Its squared standard error.
+        days: Length of a period.
+        control: A column per period, or two for a ratio.
     """
 
-    days: float
-    effect: float
-    squared_error: float
+    days: int
+    control: JointMoments
+    treatment: JointMoments
+    is_ratio: bool = False
+
+    @property
+    def units(self) -> float:
+        """Of both arms."""
+        return float(self.control.n + self.treatment.n)
+
+    @property
+    def smaller_arm(self) -> float:
+        """Units of the smaller arm."""
+        return float(min(self.control.n, self.treatment.n))
 
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """How an effect changes with the time since first exposure.
+    """How a lift changes with the time since first exposure.
 
     Attributes:
-        slope: Per day, in the metric's unit.
-        low: Lower end of its interval.
-        high: Upper end.
-        sentence: What it means, None while the interval holds 0.
+        lifts: Of each period with its standard error; NaN where there is none.
+        interval: Of the change per day; None where there is too little to see one.
+        problem: Why there is no interval, in words.
     """
 
-    slope: float
-    low: float
-    high: float
-    p_value: float
-    sentence: str | None
+    lifts: Sequence[tuple[float, float]]
+    interval: AlwaysValidEstimate | None
+    finding: TrendFinding
+    problem: str | None = None
 
 
-def novelty(cohorts: Sequence[Cohort], *, alpha: float = 0.01) -> Trend | None:
-    """The trend of the effect over days since exposure; None where fewer than three ages can be compared.
+def trend(aging: Aging, *, alpha: float, minimum_units: int) -> Trend:
+    """The trend of a lift over the periods in which anything was done.
 
     Args:
-        alpha: Late by default, as nobody plans for this test and every metric has one.
+        alpha: Of this one trend.
+        minimum_units: Fewest units per arm.
     """
-    known = [one for one in cohorts if np.isfinite(one.effect) and 0 < one.squared_error < np.inf]
-    if len({one.days for one in known}) < FEWEST_AGES:
-        return None
-    found = effect_trend(
-        [one.effect for one in known],
-        [one.squared_error for one in known],
-        times=[one.days for one in known],
+    if aging.smaller_arm < minimum_units:
+        return Trend((), None, "unknown", _few(minimum_units, aging.days * _periods(aging)))
+    busy = [at for at in range(_periods(aging)) if _is_busy(aging, at)]
+    shown = _lifts_of(aging, range(_periods(aging)))
+    if len(busy) < FEWEST_PERIODS:
+        return Trend(shown, None, "unknown", "something happens in fewer than three periods")
+    lifts = period_lifts(*_of_periods(aging, busy), is_ratio=aging.is_ratio)
+    found = lift_trend(lifts, times=np.array(busy) * aging.days)
+    if found.reason is not None:
+        return Trend(shown, None, "unknown", found.reason.sentence)
+    interval = _always_valid(found, aging.units, alpha)
+    return Trend(shown, interval, _trend_finding(lifts, interval))
+
+
+def _always_valid(found: Estimate, units: float, alpha: float) -> AlwaysValidEstimate:
+    return asymptotic_confidence_sequence(
+        found.value,
+        found.standard_error,
+        units,
+        rho_squared=tuned_rho_squared(UNPLANNED_UNITS, level=1 - alpha),
         level=1 - alpha,
     )
-    low, high = float(found.lower), float(found.upper)
-    mean = float(np.average([one.effect for one in known], weights=[1 / one.squared_error for one in known]))
-    return Trend(float(found.value), low, high, float(found.p_value), _trend_sentence(mean, low, high))
 
 
-def _trend_sentence(mean: float, low: float, high: float) -> str | None:
-    if low <= 0 <= high:
-        return None
-    if (low > 0) == (mean > 0):
-        return (
-            "The effect grows with the days since first exposure: units learn, so the average so far "
-            "understates what stays."
-        )
-    return (
-        "The effect fades with the days since first exposure: a novelty that wears off, so the average "
-        "so far overstates what stays."
-    )
+def _few(minimum_units: int, days: int) -> str:
+    return f"fewer than {minimum_units} units of an arm have been followed for {days} days"
+
+
+def _periods(aging: Aging) -> int:
+    return aging.control.k // (2 if aging.is_ratio else 1)
+
+
+def _of_periods(aging: Aging, periods: Sequence[int]) -> tuple[JointMoments, JointMoments]:
+    columns = [2 * at + part for at in periods for part in (0, 1)] if aging.is_ratio else list(periods)
+    return aging.control.select(*columns), aging.treatment.select(*columns)
+
+
+def _is_busy(aging: Aging, period: int) -> bool:
+    return any(float(arm.means[0]) != 0 for arm in _of_periods(aging, [period]))
+
+
+def _lifts_of(aging: Aging, periods: Sequence[int]) -> list[tuple[float, float]]:
+    found = period_lifts(*_of_periods(aging, periods), is_ratio=aging.is_ratio)
+    with np.errstate(all="ignore"):
+        errors = np.sqrt(np.diag(found.covariance))
+    return [(float(value), float(error)) for value, error in zip(found.values, errors, strict=True)]
+
+
+def _trend_finding(lifts: PeriodLifts, interval: Interval) -> TrendFinding:
+    if interval.lower <= 0 <= interval.upper:
+        return "steady"
+    mean = float(np.average(lifts.values, weights=lifts.precision))
+    return "grows" if (interval.lower > 0) == (mean > 0) else "fades"
 
 
 @dataclass(frozen=True, slots=True)
-class Interaction:
-    """Whether an experiment changes the effect of another one.
+class Crossed:
+    """What was estimated in the four cells of an arm here and an arm there.
 
     Attributes:
-        other: The other experiment.
-        change: Effect under the other's treatment less the one under its control; None where undefined.
-        reason: Why it is undefined.
-        sentence: What it means, None while the interval holds 0.
+        cells: `(2, 2)` by arm of this and of the other experiment; 0 is control.
+        units: `(2, 2)`, likewise.
     """
 
-    other: str
-    change: float | None
-    low: float | None
-    high: float | None
-    p_value: float | None
-    reason: Reason | None
-    sentence: str | None
+    cells: ArmMean
+    units: np.ndarray
 
 
-def interactions(cells: Sequence[tuple[str, Moments]], *, alpha: float = 0.01) -> list[Interaction]:
-    """The interaction with every overlapping experiment; alpha is shared by all of them.
+@dataclass(frozen=True, slots=True)
+class Change:
+    """By how much another experiment changes an effect.
+
+    Attributes:
+        interval: None where there is too little to see one.
+        problem: Why there is no interval, in words.
+    """
+
+    interval: AlwaysValidEstimate | None
+    finding: InteractionFinding
+    problem: str | None = None
+
+
+def change(crossed: Crossed, *, alpha: float, minimum_units: int) -> Change:
+    """The interaction of an arm here and an arm there.
 
     Args:
-        cells: The other experiment, with `(2, 2)` moments by arm of this and of the other; 0 is control.
+        alpha: Of this one pair.
+        minimum_units: Fewest units per cell.
     """
-    level = 1 - alpha / max(len(cells), 1)
-    return [_interaction(other, interaction(four, level=level)) for other, four in cells]
-
-
-def _interaction(other: str, found: Estimate) -> Interaction:
+    if crossed.units.min() < minimum_units:
+        few = f"fewer than {minimum_units} units have one of the four pairs of arms"
+        return Change(None, "unknown", few)
+    found = interaction(crossed.cells)
     if found.reason is not None:
-        return Interaction(other, None, None, None, None, found.reason, None)
-    low, high = float(found.lower), float(found.upper)
-    sentence = (
-        None
-        if low <= 0 <= high
-        else f"The effect differs between the arms of {other}, which runs on the same units: read it per "
-        f"arm of {other}, or run the two one after the other."
-    )
-    return Interaction(other, float(found.value), low, high, float(found.p_value), None, sentence)
+        return Change(None, "unknown", found.reason.sentence)
+    interval = _always_valid(found, float(crossed.units.sum()), alpha)
+    differs = not interval.lower <= 0 <= interval.upper
+    return Change(interval, "differs" if differs else "no_difference")

@@ -2,22 +2,29 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 import ibis
 from ibis.expr.types import Table
 
 from assay.analysis.computing import Tables, collect
+from assay.analysis.disturbances import disturbances_of
 from assay.analysis.document import Document
 from assay.analysis.measures import measured_by
-from assay.analysis.plan import ArmPlan, Dimension, DoubleExposure, Plan
-from assay.analysis.planned import reading_of, schedule_of, with_roles
+from assay.analysis.methods import Bayesian, Method
+from assay.analysis.plan import ArmPlan, Dimension, DoubleExposure, Overlapping, Plan
+from assay.analysis.planned import DEFAULT_ALPHA, reading_of, schedule_of, with_roles
 from assay.analysis.record import Record, concluded
 from assay.analysis.traffic import traffic_of
 from assay.experiments.schemas import ExperimentOut
 from assay.metrics.schemas import MetricOut
 
-OPTIONAL = {"event_id": "string", "properties": "string", "units": "string"}
+OPTIONAL = {
+    "event_id": "string",
+    "properties": "string",
+    "units": "string",
+    "received_at": "timestamp('UTC')",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +32,19 @@ class Options:
     """What may be asked of an analysis beside the experiment's definition.
 
     Attributes:
+        alpha: In place of the plan's; None as planned, 0.05 without a plan.
+        method: In place of the plan's.
         segments: Dimensions to cut by.
         strata: One of them, to compare within.
         covariates: Keys of metrics, each with the key of the one whose lookback adjusts it.
         attribution_hours: Until when events count for metrics that do not say so.
+        until: The end of what is read.
+        view: The prior of a Bayesian view beside the claims.
+        exploration: How this departs from what was planned, as sentences.
     """
 
-    alpha: float = 0.05
+    alpha: float | None = None
+    method: Method | None = None
     segments: Sequence[Dimension] = ()
     strata: str | None = None
     covariates: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -39,11 +52,13 @@ class Options:
     attribution_hours: int | None = None
     double_exposure: DoubleExposure = DoubleExposure.LEAVE_OUT
     has_looks: bool = True
+    until: datetime | None = None
+    view: Bayesian | None = None
+    exploration: tuple[str, ...] = ()
 
 
 DEFAULT = Options()
 DEFAULT_POWER = 0.8
-LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def plan_of(
@@ -51,11 +66,14 @@ def plan_of(
     metrics: Sequence[MetricOut],
     options: Options = DEFAULT,
     *,
+    overlapping: Sequence[ExperimentOut] = (),
     now: datetime | None = None,
 ) -> Plan:
     """What an experiment's definition and the options ask to be computed.
 
     Args:
+        metrics: Those to read.
+        overlapping: Other experiments on the same units.
         now: Decides whether a planned end has been reached; None is never, so only a completed plan is over.
     """
     measured = measured_by(
@@ -64,12 +82,15 @@ def plan_of(
         covariates=options.covariates,
         is_adjusted=options.is_adjusted,
     )
+    reading = reading_of(
+        experiment, alpha=options.alpha, method=options.method, now=_earlier(now, options.until)
+    )
     return Plan(
         unit="unit",
         control=experiment.control,
         arms=tuple(ArmPlan(arm.key, arm.weight) for arm in experiment.arms),
         metrics=tuple(with_roles(measured.metrics, experiment)),
-        alpha=options.alpha if experiment.plan is None else experiment.plan.alpha,
+        alpha=_alpha(experiment, options),
         experiment=experiment.key,
         numbers=tuple(measured.numbers),
         measures=tuple(measured.measures),
@@ -77,9 +98,29 @@ def plan_of(
         strata=options.strata,
         double_exposure=options.double_exposure,
         has_looks=options.has_looks,
-        reading=reading_of(experiment, alpha=options.alpha, now=now or LONG_AGO),
+        reading=reading,
         schedule=schedule_of(experiment),
         power=DEFAULT_POWER if experiment.plan is None else experiment.plan.power,
+        until=options.until,
+        overlapping=tuple(_overlapping(other) for other in overlapping),
+        view=options.view,
+        exploration=options.exploration,
+    )
+
+
+def _alpha(experiment: ExperimentOut, options: Options) -> float:
+    if options.alpha is not None:
+        return options.alpha
+    return DEFAULT_ALPHA if experiment.plan is None else experiment.plan.alpha
+
+
+def _earlier(now: datetime | None, until: datetime | None) -> datetime | None:
+    return now if until is None else until if now is None else min(now, until)
+
+
+def _overlapping(other: ExperimentOut) -> Overlapping:
+    return Overlapping(
+        other.key, other.control, tuple(arm.key for arm in other.arms if arm.key != other.control)
     )
 
 
@@ -106,18 +147,27 @@ def watch_events(tables: Tables, plan: Plan) -> Document:
     return concluded(observe_events(tables, plan))
 
 
-def observe_events(tables: Tables, plan: Plan, unread: Mapping[str, str] | None = None) -> Record:
+def observe_events(
+    tables: Tables,
+    plan: Plan,
+    unread: Mapping[str, str] | None = None,
+    *,
+    others: Table | None = None,
+) -> Record:
     """What the same is concluded from.
 
     Args:
         unread: Sources that could not be read, each with what was said; their metrics alone are left out.
+        others: Exposures of the overlapping experiments.
     """
     completed = {key: complete(table) for key, table in tables.items()}
     failures = _failures(plan, unread or {})
     readable = plan.without(failures)
     collected = collect(completed, readable)
     collected = replace(collected, failures={**collected.failures, **failures})
-    return Record(plan, collected, traffic_of(completed[None], plan))
+    traffic = traffic_of(completed[None], plan)
+    disturbances = disturbances_of(completed, plan.without(collected.failures), others)
+    return Record(plan, collected, traffic, disturbances)
 
 
 def _failures(plan: Plan, unread: Mapping[str, str]) -> dict[str, str]:

@@ -73,11 +73,17 @@ def described(inference: Inference) -> str:
     if interval is None or interval.reason is not None:
         return question.name
     shown = [
-        _signed(float(value), is_share=question.is_share)
+        signed(float(value), is_share=question.is_share)
         for value in (interval.value, interval.lower, interval.upper)
     ]
     unit = " points" if question.is_share else ""
     return f"{question.name} ({shown[0]}{unit}, {shown[1]} to {shown[2]})"
+
+
+def signed(value: float, *, is_share: bool) -> str:
+    """A change with its sign, of a share in points."""
+    size = points(abs(value)) if is_share else number(abs(value))
+    return f"{'−' if value < 0 else '+'}{size}"
 
 
 def _findings(deciding: Sequence[Inference], split: Split) -> Findings:
@@ -125,8 +131,3 @@ def _with_suspicion(sentence: str, split: Split) -> str:
         else f"{split.misplaced:,} units are in an arm of weight 0"
     )
     return f"{sentence.removesuffix('.')}; {found}, so find its cause before trusting any size."
-
-
-def _signed(value: float, *, is_share: bool) -> str:
-    size = points(abs(value)) if is_share else number(abs(value))
-    return f"{'−' if value < 0 else '+'}{size}"

@@ -4,16 +4,19 @@ import hashlib
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from pydantic import BaseModel
 
-from assay.analysis.methods import Reading, Role, Schedule
+from assay.analysis.methods import Bayesian, Reading, Role, Schedule
 from assay.metrics.definition import Quantity
 from assay.metrics.filters import Filtered
 
 TOP_VALUES = 10
+DECIDES_LATER = ("alpha", "reading", "schedule", "power", "overlapping", "view", "exploration")
+"""Parts of a plan by which nothing else is collected."""
 DEFAULT_READING = Reading()
 
 
@@ -147,6 +150,19 @@ class Dimension:
 
 
 @dataclass(frozen=True, slots=True)
+class Overlapping:
+    """Another experiment that may have met the same units.
+
+    Attributes:
+        arms: Keys of its arms without the control's.
+    """
+
+    key: str
+    control: str
+    arms: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """Everything that decides the digits of a result, besides the data.
 
@@ -159,6 +175,10 @@ class Plan:
         reading: When claims are made and by which method; its alpha is the one of claims.
         schedule: Of a planned experiment.
         power: Probability with which the smallest effects were to be found.
+        until: The end of what is read, None for all there is.
+        overlapping: Experiments whose arms may change the effects.
+        view: The prior of a Bayesian view beside the claims.
+        exploration: How it departs from what was planned, as sentences; empty for the planned reading.
     """
 
     unit: str
@@ -176,6 +196,10 @@ class Plan:
     reading: Reading = DEFAULT_READING
     schedule: Schedule | None = None
     power: float = 0.8
+    until: datetime | None = None
+    overlapping: tuple[Overlapping, ...] = ()
+    view: Bayesian | None = None
+    exploration: tuple[str, ...] = ()
 
     @property
     def sources(self) -> frozenset[str]:
@@ -184,13 +208,14 @@ class Plan:
 
     def only(self, metric: MetricPlan) -> "Plan":
         """The part of the plan that this metric needs."""
-        return self._of((metric,))
+        return self.of((metric,))
 
     def without(self, keys: Collection[str]) -> "Plan":
         """The part of the plan that the metrics of other keys need."""
-        return self._of(tuple(metric for metric in self.metrics if metric.key not in keys)) if keys else self
+        return self.of(tuple(metric for metric in self.metrics if metric.key not in keys)) if keys else self
 
-    def _of(self, metrics: tuple[MetricPlan, ...]) -> "Plan":
+    def of(self, metrics: tuple[MetricPlan, ...]) -> "Plan":
+        """The part of the plan that these metrics need, as they are given."""
         wanted = {column for metric in metrics for column in (*metric.columns, *metric.covariates)}
         measures = tuple(measure for measure in self.measures if measure.column in wanted)
         columns = {measure.number for measure in measures} | {measure.counted_by for measure in measures}
@@ -206,13 +231,15 @@ class Plan:
         collected = {
             **asdict(self),
             "metrics": [(metric.key, metric.columns, metric.covariates) for metric in self.metrics],
-            **dict.fromkeys(("alpha", "reading", "schedule", "power")),
+            **dict.fromkeys(DECIDES_LATER),
         }
         text = json.dumps(collected, default=_plain, sort_keys=True)
         return hashlib.blake2b(text.encode(), digest_size=10).hexdigest()
 
 
-def _plain(value: object) -> Mapping[str, Any]:
+def _plain(value: object) -> Mapping[str, Any] | str:
+    if isinstance(value, datetime):
+        return value.isoformat()
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json")
     raise TypeError(f"a plan holds {type(value).__name__}")

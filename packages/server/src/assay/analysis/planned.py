@@ -22,22 +22,51 @@ from assay.experiments import plan as planned
 from assay.experiments.lifecycle import State
 from assay.experiments.schemas import ExperimentOut
 
+DEFAULT_ALPHA = 0.05
 
-def reading_of(experiment: ExperimentOut, *, alpha: float, now: datetime) -> Reading:
+
+def reading_of(
+    experiment: ExperimentOut,
+    *,
+    now: datetime | None,
+    alpha: float | None = None,
+    method: Method | None = None,
+) -> Reading:
     """How and when claims are made; an observed experiment is read once, with the data there is.
 
     Args:
-        alpha: Of an experiment without a plan.
+        now: Decides whether the planned end has been reached; None is never.
+        alpha: In place of the plan's; None as planned, 0.05 without a plan.
+        method: In place of the plan's.
     """
     plan = experiment.plan
     if plan is None:
-        return Reading(alpha=alpha)
+        return Reading(method=method or Fixed(), alpha=DEFAULT_ALPHA if alpha is None else alpha)
     return Reading(
-        method=_method(plan.method),
-        alpha=_alpha(plan),
+        method=method or method_of(plan.method),
+        alpha=_alpha(plan) if alpha is None else alpha,
         correction=Correction(plan.correction),
         is_final=_is_over(experiment, plan, now),
     )
+
+
+def method_of(method: planned.Method) -> Method:
+    """A planned method in the words of the analysis."""
+    match method:
+        case planned.Fixed():
+            return Fixed()
+        case planned.GroupSequential():
+            return GroupSequential(
+                spending=SpendingRule(method.spending.family),
+                parameter=method.spending.parameter,
+                looks=tuple(look / method.looks for look in range(1, method.looks + 1)),
+            )
+        case planned.AlwaysValid():
+            return AlwaysValid(tuned_for=method.tuned_for)
+        case planned.Bayesian():
+            return Bayesian(prior_mean=method.prior.mean, prior_sd=method.prior.standard_deviation)
+        case _:
+            assert_never(method)
 
 
 def schedule_of(experiment: ExperimentOut) -> Schedule | None:
@@ -80,11 +109,11 @@ def _with_role(metric: MetricPlan, goal: planned.Goal | None, rail: planned.Guar
     )
 
 
-def _is_over(experiment: ExperimentOut, plan: planned.Plan, now: datetime) -> bool:
+def _is_over(experiment: ExperimentOut, plan: planned.Plan, now: datetime | None) -> bool:
     if experiment.state is State.COMPLETED:
-        return True
+        return now is None or experiment.ended_at is None or now >= experiment.ended_at
     schedule = schedule_of(experiment)
-    if schedule is None or plan.duration_days is None:
+    if schedule is None or plan.duration_days is None or now is None:
         return False
     return now >= schedule.started_at + timedelta(days=plan.duration_days)
 
@@ -92,21 +121,3 @@ def _is_over(experiment: ExperimentOut, plan: planned.Plan, now: datetime) -> bo
 def _alpha(plan: planned.Plan) -> float:
     """Such that a credible interval lies above 0 exactly when the chance to beat exceeds its threshold."""
     return 2 * (1 - plan.method.ship_above) if isinstance(plan.method, planned.Bayesian) else plan.alpha
-
-
-def _method(method: planned.Method) -> Method:
-    match method:
-        case planned.Fixed():
-            return Fixed()
-        case planned.GroupSequential():
-            return GroupSequential(
-                spending=SpendingRule(method.spending.family),
-                parameter=method.spending.parameter,
-                looks=tuple(look / method.looks for look in range(1, method.looks + 1)),
-            )
-        case planned.AlwaysValid():
-            return AlwaysValid(tuned_for=method.tuned_for)
-        case planned.Bayesian():
-            return Bayesian(prior_mean=method.prior.mean, prior_sd=method.prior.standard_deviation)
-        case _:
-            assert_never(method)

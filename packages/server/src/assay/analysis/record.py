@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from assay.analysis import claims
-from assay.analysis.collected import Collected
+from assay.analysis.collected import Arrivals, Collected, Disturbances
 from assay.analysis.doctor import Traffic
 from assay.analysis.document import Document
 from assay.analysis.plan import Plan
@@ -30,15 +30,24 @@ ARRAY = "array"
 KIND = "is"
 """Names the class of a part, where a plan may hold one of several."""
 STATISTICS = "assay-stats"
+NOTHING = Disturbances()
+DATA = ("collected", "traffic", "disturbances")
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A plan and what was collected for it, with the traffic where there is a calendar."""
+    """A plan and what was collected for it.
+
+    Attributes:
+        traffic: New units over time, where there is a calendar.
+        arrivals: How the events came in; no number follows from it.
+    """
 
     plan: Plan
     collected: Collected
     traffic: Traffic | None = None
+    disturbances: Disturbances = NOTHING
+    arrivals: Arrivals | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +65,13 @@ class Written:
 
 def concluded(record: Record) -> Document:
     """The document of a record, with the hash of everything that decides its digits."""
-    document = claims.concluded(record.plan, record.collected, traffic=record.traffic)
+    document = claims.concluded(
+        record.plan,
+        record.collected,
+        traffic=record.traffic,
+        disturbances=record.disturbances,
+        arrivals=record.arrivals,
+    )
     return document.model_copy(update={"content_hash": content_hash(document, write(record))})
 
 
@@ -73,7 +88,7 @@ def content_hash(document: Document, written: Written) -> str:
 
 def data_digest(written: Written) -> str:
     """SHA-256 over what was collected: the version of the data as this plan sees it."""
-    digest = hashlib.sha256(canonical([written.structure["collected"], written.structure["traffic"]]))
+    digest = hashlib.sha256(canonical([written.structure[part] for part in DATA]))
     digest.update(np.ascontiguousarray(written.numbers, dtype="<f8").tobytes())
     return digest.hexdigest()
 
@@ -102,7 +117,8 @@ def read(written: Written) -> Record:
 
 
 def _content(document: Document) -> dict[str, Any]:
-    return document.model_dump(mode="json", exclude={"content_hash"})
+    # When events came in depends on who sent them in which batches; the digits do not.
+    return document.model_dump(mode="json", exclude={"content_hash", "arrivals"})
 
 
 def _frozen(value: object, arrays: list[NDArray[np.float64]], length: list[int]) -> Any:  # noqa: ANN401 — JSON
@@ -169,6 +185,8 @@ def _simple(kind: Any, plain: Any, numbers: NDArray[np.float64]) -> Any:  # noqa
             **{
                 part.name: _thawed(hints[part.name], plain[part.name], numbers)
                 for part in dataclasses.fields(kind)
+                # What an earlier version did not know has the value that stands for not knowing it.
+                if part.name in plain
             }
         )
     if isinstance(kind, type) and issubclass(kind, Enum):

@@ -83,9 +83,12 @@ def _traffic(
     plan: Plan, whole: Sequence[Mapping[str, Any]], cut: Mapping[str, Sequence[Mapping[str, Any]]]
 ) -> Traffic:
     hours = [int(row["hour"]) for row in whole]
-    start, span = min(hours, default=0), max(hours, default=-1) - min(hours, default=0) + 1
+    first, last = min(hours, default=0), max(hours, default=-1)
+    span = last - first + 1
     width = next((each for each in HOURS_PER_PERIOD if span <= each * MOST_PERIODS), HOURS_PER_PERIOD[-1])
-    periods = -(-span // width) if whole else 0
+    # From a midnight on, so that no period lies in two days.
+    start = first - first % width
+    periods = (last - start) // width + 1 if whole else 0
     place = {arm.key: number for number, arm in enumerate(plan.arms)}
 
     def counts(rows: Sequence[Mapping[str, Any]]) -> Floats:

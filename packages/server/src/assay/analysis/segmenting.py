@@ -1,0 +1,155 @@
+"""Whether effects differ between segments: one test per dimension, goal and arm, and estimates that shrink.
+
+Many cuts find something by chance alone. So each dimension is asked one question (Cochran's Q), the answers
+are corrected together, and what a segment is believed to do is drawn towards the mean of all (DerSimonian
+and Laird). No segment has a claim of its own.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from assay.analysis import compare
+from assay.analysis.asking import role_of
+from assay.analysis.collected import Collected, Segment, SegmentKind, kind_of, value_of
+from assay.analysis.conclude import evidence_of
+from assay.analysis.differing import Heterogeneity, SegmentEffect
+from assay.analysis.judgement import signed
+from assay.analysis.methods import Role
+from assay.analysis.plan import MetricPlan, Plan
+from assay.shared.numbers import probability
+from assay_stats.adjustment import pair_difference
+from assay_stats.frequentist import difference
+from assay_stats.heterogeneity import Heterogeneity as Scattered
+from assay_stats.heterogeneity import segment_heterogeneity
+from assay_stats.multiplicity import holm
+from assay_stats.results import Estimate
+
+Basis = Literal["plain", "adjusted"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """One question: is the effect of an arm on a goal the same in all segments of a dimension?"""
+
+    dimension: str
+    metric: MetricPlan
+    arm: str
+    basis: Basis
+    segments: Sequence[Segment]
+    effects: Sequence[Estimate]
+    scattered: Scattered
+
+
+def heterogeneity(plan: Plan, collected: Collected) -> list[Heterogeneity]:
+    """The answers for every dimension, goal and arm that is not the control."""
+    asked = [
+        _asked(plan, metric, arm.key, dimension.key, collected.segments)
+        for dimension in plan.segments
+        for metric in plan.metrics
+        if role_of(metric, plan) is Role.GOAL and metric.key not in collected.failures
+        for arm in plan.arms
+        if arm.key != plan.control
+    ]
+    adjusted = holm([float(each.scattered.p_value) for each in asked])
+    return [_answer(plan, each, float(p_value)) for each, p_value in zip(asked, adjusted, strict=True)]
+
+
+def _asked(plan: Plan, metric: MetricPlan, arm: str, dimension: str, segments: Sequence[Segment]) -> _Asked:
+    own = [segment for segment in segments if segment.dimension == dimension]
+    found = [_effect(plan, metric, arm, segment) for segment in own]
+    effects = [each for each, _ in found]
+    large = [_smaller_arm(plan, arm, segment) >= plan.reading.minimum_units for segment in own]
+    values = np.array([float(each.value) for each in effects])
+    errors = np.array([float(each.standard_error) for each in effects])
+    scattered = segment_heterogeneity(
+        np.where(large, values, np.nan) if own else [np.nan],
+        np.where(large, errors**2, np.nan) if own else [np.nan],
+        level=1 - plan.alpha,
+    )
+    is_adjusted = any(basis == "adjusted" for _, basis in found)
+    return _Asked(dimension, metric, arm, "adjusted" if is_adjusted else "plain", own, effects, scattered)
+
+
+def _effect(plan: Plan, metric: MetricPlan, arm: str, segment: Segment) -> tuple[Estimate, Basis]:
+    control, treatment = (evidence_of(metric, key, segment.cut, ()) for key in (plan.control, arm))
+    pair = compare.adjusted_pair(metric, control, treatment)
+    level = 1 - plan.alpha
+    if pair is not None:
+        return pair_difference(pair[1], level=level), "adjusted"
+    means = (compare.arm_mean(metric.kind, each) for each in (control, treatment))
+    return difference(*means, level=level), "plain"
+
+
+def _smaller_arm(plan: Plan, arm: str, segment: Segment) -> int:
+    return min(segment.cut.units.get(key, 0) for key in (plan.control, arm))
+
+
+def _answer(plan: Plan, asked: _Asked, adjusted: float) -> Heterogeneity:
+    scattered = asked.scattered
+    differs = bool(adjusted < plan.alpha)
+    finding: Literal["differs", "chance", "unknown"] = (
+        "unknown" if scattered.reason is not None else "differs" if differs else "chance"
+    )
+    return Heterogeneity(
+        dimension=asked.dimension,
+        metric=asked.metric.key,
+        arm=asked.arm,
+        basis=asked.basis,
+        segments=[_segment(plan, asked, at) for at in range(len(asked.segments))],
+        statistic=compare.number(scattered.statistic),
+        degrees_of_freedom=compare.number(scattered.degrees_of_freedom),
+        p_value=compare.number(scattered.p_value),
+        adjusted_p_value=compare.number(adjusted),
+        finding=finding,
+        sentence=_sentence(plan, asked, finding, adjusted),
+        problem=None if scattered.reason is None else scattered.reason.sentence,
+    )
+
+
+def _segment(plan: Plan, asked: _Asked, at: int) -> SegmentEffect:
+    segment, effect, scattered = asked.segments[at], asked.effects[at], asked.scattered
+    return SegmentEffect(
+        kind=kind_of(segment.label),
+        value=value_of(segment.label),
+        control_units=segment.cut.units.get(plan.control, 0),
+        arm_units=segment.cut.units.get(asked.arm, 0),
+        estimate=compare.number(effect.value),
+        low=compare.number(effect.lower),
+        high=compare.number(effect.upper),
+        shrunken=compare.number(scattered.shrunk[at]),
+        shrunken_low=compare.number(scattered.shrunk_lower[at]),
+        shrunken_high=compare.number(scattered.shrunk_upper[at]),
+    )
+
+
+def _sentence(plan: Plan, asked: _Asked, finding: str, adjusted: float) -> str:
+    what = f"The effect of {asked.arm} on {asked.metric.name}"
+    if finding == "unknown":
+        return (
+            f"Whether {what[0].lower()}{what[1:]} differs by {asked.dimension} cannot be said: fewer than "
+            f"two segments have {plan.reading.minimum_units} units in both arms."
+        )
+    p_value = f"p = {probability(adjusted)}"
+    if finding == "chance":
+        return f"{what} does not differ by {asked.dimension} more than by chance ({p_value})."
+    least, most = _extremes(asked)
+    return f"{what} differs by {asked.dimension} ({p_value}): least in {least}, most in {most}."
+
+
+def _extremes(asked: _Asked) -> tuple[str, str]:
+    shrunk = asked.scattered.shrunk
+    return _named(asked, int(np.nanargmin(shrunk))), _named(asked, int(np.nanargmax(shrunk)))
+
+
+def _named(asked: _Asked, at: int) -> str:
+    label = asked.segments[at].label
+    name = value_of(label) or NAMES[kind_of(label)]
+    is_share = asked.metric.kind.is_share
+    unit = " points" if is_share else ""
+    return f"{name} ({signed(float(asked.scattered.shrunk[at]), is_share=is_share)}{unit})"
+
+
+NAMES: Mapping[SegmentKind, str] = {"other": "all other values", "missing": "units without a value"}
