@@ -71,7 +71,9 @@ def test_steady_lifts_are_hardly_ever_called_trends_however_often_one_looks() ->
             finding = found if found != "steady" else finding
         rang += finding != "steady"
 
-    assert acceptance(Kind.AT_MOST, target=0.05, slack=0.0, trials=trials, false_alarm=1e-3).accept(rang / trials)
+    assert acceptance(Kind.AT_MOST, target=0.05, slack=0.0, trials=trials, false_alarm=1e-3).accept(
+        rang / trials
+    )
 
 
 def crossed(change: float, n: float = 1_000.0) -> Crossed:

@@ -19,7 +19,8 @@ def arrived(events: Table) -> list[Arrived]:
     Args:
         events: Columns `kind`, `name`, `at` and `received_at`, which is null where nobody kept it.
     """
-    at, received = events["at"].epoch_seconds(), events["received_at"].epoch_seconds()
+    # Engines differ in whether these are whole numbers.
+    at, received = (events[name].epoch_seconds().cast("int64") for name in ("at", "received_at"))
     found = events.group_by("kind", "name").aggregate(
         events=events.count(),
         late=(received - at > SECONDS_PER_DAY).sum().fill_null(0),

@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
+from duckdb import InterruptException
 from ibis import to_sql
 from ibis.expr.types import Table
 
@@ -46,6 +47,8 @@ def collect(tables: Tables, plan: Plan, *, shows_sql: bool = True) -> Collected:
         base = Collected(Cut(counts), excluded)
         try:
             return _measured(tables, members, plan, base, dialect=dialect, shows_sql=shows_sql)
+        except InterruptException:
+            raise
         except Exception:
             if not plan.metrics:
                 raise
@@ -96,6 +99,8 @@ def _one_by_one(
         try:
             alone = plan.only(metric)
             found = _measured(tables, members, alone, base, dialect=dialect, shows_sql=shows_sql)
+        except InterruptException:
+            raise
         except Exception as error:  # noqa: BLE001 — engines share no class of errors
             together = replace(together, failures={**together.failures, metric.key: _sentence(error)})
         else:

@@ -1,6 +1,6 @@
 """How asking for results can fail."""
 
-from assay.shared.errors import Invalid, NotFound
+from assay.shared.errors import Conflict, Invalid, NotFound
 
 
 class NoResults(NotFound):
@@ -19,6 +19,24 @@ class NoRecord(NotFound):
     """The analysis kept nothing that its document could be concluded from again."""
 
     code = "no_record"
+
+
+class UnknownOption(Invalid):
+    """What was asked of an analysis does not fit the experiment."""
+
+    code = "unknown_option"
+
+
+class AnalysisCancelled(Conflict):
+    """Somebody asked for the analysis to be stopped; it has no result."""
+
+    code = "analysis_cancelled"
+
+
+class AnalysisTimeout(Conflict):
+    """The analysis took longer than allowed and was stopped; it has no result."""
+
+    code = "analysis_timeout"
 
 
 class ReportNotFound(NotFound):

@@ -7,6 +7,7 @@ from datetime import datetime
 import ibis
 from ibis.expr.types import Table
 
+from assay.analysis.collected import Arrivals
 from assay.analysis.computing import Tables, collect
 from assay.analysis.disturbances import disturbances_of
 from assay.analysis.document import Document
@@ -153,12 +154,14 @@ def observe_events(
     unread: Mapping[str, str] | None = None,
     *,
     others: Table | None = None,
+    arrivals: Arrivals | None = None,
 ) -> Record:
     """What the same is concluded from.
 
     Args:
         unread: Sources that could not be read, each with what was said; their metrics alone are left out.
         others: Exposures of the overlapping experiments.
+        arrivals: How the events came in.
     """
     completed = {key: complete(table) for key, table in tables.items()}
     failures = _failures(plan, unread or {})
@@ -167,7 +170,7 @@ def observe_events(
     collected = replace(collected, failures={**collected.failures, **failures})
     traffic = traffic_of(completed[None], plan)
     disturbances = disturbances_of(completed, plan.without(collected.failures), others)
-    return Record(plan, collected, traffic, disturbances)
+    return Record(plan, collected, traffic, disturbances, arrivals)
 
 
 def _failures(plan: Plan, unread: Mapping[str, str]) -> dict[str, str]:

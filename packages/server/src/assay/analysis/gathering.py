@@ -1,5 +1,6 @@
 """The tables that an experiment is read from: found in the project, asked where they are, brought here."""
 
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -55,12 +56,17 @@ class Gathered:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Asks the tables of one analysis for their rows, until it is told to stop."""
+    """Asks the tables of one analysis for their rows, until it is told to stop.
+
+    Attributes:
+        stopping: Set when the analysis as a whole is being stopped.
+    """
 
     settings: Settings
     database: Database
     task: Task
     places: Places
+    stopping: threading.Event = field(default_factory=threading.Event)
 
     async def exposures(self) -> "pa.Table | None":
         """The exposures, None when they are events."""
@@ -101,6 +107,8 @@ class Reader:
         return fetching.Bounds(self.settings.source_max_scan_bytes, self.settings.source_max_fetch_rows)
 
     async def _is_cancelled(self) -> bool:
+        if self.stopping.is_set():
+            return True
         async with self.database.reading() as tx:
             return await catalog.is_cancelled(tx, self.task.id)
 

@@ -2,16 +2,18 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio.from_thread
-import anyio.to_thread
 
 from assay.analysis import gathering, guarding, service
+from assay.analysis.errors import AnalysisCancelled, AnalysisTimeout
+from assay.analysis.schemas import ResultRequest
 from assay.core.clock import utc_now
 from assay.core.config import Settings
-from assay.core.database import Database
+from assay.core.database import Database, ReadSession
 from assay.events import service as events
 from assay.experiments import service as experiments
 from assay.experiments.schemas import ExperimentOut
@@ -20,34 +22,119 @@ from assay.metrics import service as metrics
 from assay.metrics.definition import event_names
 from assay.metrics.schemas import MetricOut
 from assay.projects import service as projects
-from assay.sources.errors import UnusableTable
+from assay.sources import catalog
+from assay.sources.errors import QueryCancelled, UnusableTable
+from assay.sources.running import Limits, supervised
 
 if TYPE_CHECKING:
     from ibis.backends.duckdb import Backend
     from ibis.expr.types import Table
 
+    from assay.analysis.collected import Arrivals
     from assay.analysis.plan import Plan
     from assay.events.facts import Facts
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """What an analysis is about, as the database said at one moment."""
+
+    experiment: ExperimentOut
+    measured: list[MetricOut]
+    overlapping: list[ExperimentOut]
+    asked: ResultRequest
+    rejected: Mapping[str, int]
+    rejected_reason: str | None
+    lag_seconds: float | None
+    problem: str | None
+
+
+@dataclass(slots=True)
+class _Running:
+    """An analysis in its thread, which another one may interrupt."""
+
+    question: _Question
+    facts_of: Callable[..., AbstractContextManager["Facts"]]
+    reader: gathering.Reader
+    engine: "Backend | None" = field(default=None)
+
+    def perform(self) -> dict[str, Any]:
+        from assay.sources.service import local_engine  # noqa: PLC0415 — loaded by the first analysis
+
+        self.engine = local_engine()
+        return _analyze(self.engine, self.question, self.facts_of, self.reader)
+
+    def interrupt(self) -> None:
+        # The thread may be waiting for a table instead of the engine.
+        self.reader.stopping.set()
+        if self.engine is not None:
+            self.engine.con.interrupt()
 
 
 def handlers(settings: Settings, database: Database, url: str) -> Mapping[str, Handler]:
     """The tasks this domain can run."""
 
     async def results(task: Task) -> dict[str, Any]:
-        project, key = task.arguments["project"], task.arguments["experiment"]
+        project = task.arguments["project"]
         async with database.reading(isolation="REPEATABLE READ") as tx:
-            experiment = await experiments.get(tx, project, key)
-            measured = await metrics.require_all(tx, project, experiment.metrics)
-            places = await gathering.locate(tx, project, experiment, measured)
-            place = await projects.get_environment(tx, project, experiment.assignments.environment)
+            question = await _question(tx, task)
+            places = await gathering.locate(tx, project, question.experiment, question.measured)
+            environment = question.experiment.assignments.environment
+            place = await projects.get_environment(tx, project, environment)
         await task.report(0.1, "reading events")
         facts = partial(events.facts, settings, url, environment_id=place.id)
-        reader = gathering.Reader(settings, database, task, places)
-        result = await anyio.to_thread.run_sync(_analyze, experiment, measured, facts, reader)
-        await guarding.act_on(database, project, experiment, result["document"]["halts"])
+        running = _Running(question, facts, gathering.Reader(settings, database, task, places))
+        limits = _limits(settings, partial(_is_cancelled, database, task))
+        try:
+            result = await supervised(running.perform, running.interrupt, limits)
+        except QueryCancelled as error:
+            raise limits.cancelled from error
+        if question.asked.is_plain:
+            await guarding.act_on(database, project, question.experiment, result["document"]["halts"])
         return result
 
-    return {service.KIND: results}
+    return {service.KIND: results, service.EXPLORATION: results}
+
+
+async def _question(tx: ReadSession, task: Task) -> _Question:
+    project = task.arguments["project"]
+    experiment = await experiments.get(tx, project, task.arguments["experiment"])
+    asked = ResultRequest.model_validate(task.arguments.get("options", {}))
+    measured = await metrics.require_all(tx, project, asked.metrics or experiment.metrics)
+    environment = experiment.assignments.environment
+    place = await projects.get_environment(tx, project, environment)
+    status = await events.status(tx, project, environment, now=utc_now())
+    names = [experiment.key, *_event_names(measured)]
+    rejected, reason = await events.refused_naming(tx, place.id, names)
+    return _Question(
+        experiment=experiment,
+        measured=measured,
+        overlapping=await experiments.sharing_units(tx, project, experiment),
+        asked=asked,
+        rejected=rejected,
+        rejected_reason=reason,
+        lag_seconds=status.lag_seconds,
+        problem=status.error,
+    )
+
+
+def _limits(settings: Settings, is_cancelled: Callable[[], Any]) -> Limits:
+    seconds = settings.results_timeout_seconds
+    return Limits(
+        seconds=seconds,
+        overdue=AnalysisTimeout(
+            f"the analysis took longer than {seconds:g} s and was stopped; there is no result. Ask for less, "
+            "such as fewer metrics or segments, or raise the setting results_timeout_seconds",
+            value=seconds,
+        ),
+        cancelled=AnalysisCancelled("the analysis was cancelled; there is no result"),
+        is_cancelled=is_cancelled,
+    )
+
+
+async def _is_cancelled(database: Database, task: Task) -> bool:
+    async with database.reading() as tx:
+        return await catalog.is_cancelled(tx, task.id)
 
 
 def _event_names(measured: list[MetricOut]) -> list[str]:
@@ -56,24 +143,50 @@ def _event_names(measured: list[MetricOut]) -> list[str]:
 
 
 def _analyze(
-    experiment: ExperimentOut,
-    measured: list[MetricOut],
+    engine: "Backend",
+    question: _Question,
     facts_of: Callable[..., AbstractContextManager["Facts"]],
     reader: gathering.Reader,
 ) -> dict[str, Any]:
     # The engine and its statistics are loaded by the first analysis, not by every start.
     from assay.analysis.bundle import to_json  # noqa: PLC0415
     from assay.analysis.experiment import observe_events, plan_of  # noqa: PLC0415
+    from assay.analysis.options import options_of  # noqa: PLC0415
     from assay.analysis.record import concluded, write  # noqa: PLC0415
-    from assay.sources.service import local_engine  # noqa: PLC0415
 
-    engine = local_engine()
-    plan = plan_of(experiment, measured, now=utc_now())
-    with facts_of(engine, experiment=experiment.key, names=_event_names(measured)) as facts:
-        rows = _of_phase(facts.table, experiment)
+    experiment, options = question.experiment, options_of(question.asked)
+    plan = plan_of(experiment, question.measured, options, overlapping=question.overlapping, now=utc_now())
+    with facts_of(
+        engine,
+        experiment=experiment.key,
+        names=_event_names(question.measured),
+        beside=[other.key for other in question.overlapping],
+        until=options.until,
+    ) as facts:
+        own, others = _parted(facts.table, experiment)
+        rows = _of_phase(own, experiment)
         tables, unread = _beside(engine, rows, plan, reader)
-        record = observe_events(tables, plan, unread)
+        record = observe_events(tables, plan, unread, others=others, arrivals=_arrivals(question, rows))
     return {"document": concluded(record).model_dump(mode="json"), "record": to_json(write(record))}
+
+
+def _parted(rows: "Table", experiment: ExperimentOut) -> "tuple[Table, Table]":
+    """The events of the experiment, and the exposures of others."""
+    is_other = (rows["kind"] == "exposure") & (rows["name"] != experiment.key)
+    return rows.filter(~is_other), rows.filter(is_other)
+
+
+def _arrivals(question: _Question, rows: "Table") -> "Arrivals":
+    from assay.analysis.arriving import arrived  # noqa: PLC0415 — as above
+    from assay.analysis.collected import Arrivals  # noqa: PLC0415 — as above
+
+    return Arrivals(
+        arrived(rows),
+        rejected=question.rejected,
+        rejected_reason=question.rejected_reason,
+        lag_seconds=question.lag_seconds,
+        problem=question.problem,
+    )
 
 
 def _beside(
@@ -83,17 +196,22 @@ def _beside(
     from assay.analysis.fetched import as_local, span_of, with_exposures  # noqa: PLC0415 — as above
 
     exposures = anyio.from_thread.run(reader.exposures)
-    rows = rows if exposures is None else with_exposures(rows, as_local(engine, exposures))
+    if exposures is not None:
+        rows = with_exposures(rows, _until(as_local(engine, exposures), plan))
     if not plan.sources:
         return {None: rows}, {}
     found = anyio.from_thread.run(reader.sources, plan, span_of(rows))
     tables: dict[str | None, Table] = {None: rows}
     for key, brought in found.rows.items():
         try:
-            tables[key] = as_local(engine, brought)
+            tables[key] = _until(as_local(engine, brought), plan)
         except UnusableTable as error:
             found.unread[key] = f"table {key!r}: {error.message}"
     return tables, found.unread
+
+
+def _until(rows: "Table", plan: "Plan") -> "Table":
+    return rows if plan.until is None else rows.filter(rows["at"] < plan.until)
 
 
 def _of_phase(rows: "Table", experiment: ExperimentOut) -> "Table":

@@ -1,13 +1,31 @@
-"""Tables of reports."""
+"""Tables of reports, and of who read which result."""
 
 import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from assay.shared.base_model import Base, Identified
+
+
+class Look(Identified, Base):
+    """Somebody read a result, for the first time."""
+
+    __tablename__ = "result_look"
+    __table_args__ = (
+        UniqueConstraint("result", "actor"),
+        Index("ix_result_look_experiment_id_id", "experiment_id", "id"),
+    )
+
+    experiment_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("experiment.id", ondelete="CASCADE"))
+    # Without a foreign key: what was looked at is known longer than the run.
+    result: Mapped[uuid.UUID]
+    actor: Mapped[str]
+    at: Mapped[datetime]
+    is_exploratory: Mapped[bool]
+    is_early: Mapped[bool]
 
 
 class Report(Identified, Base):

@@ -1,14 +1,15 @@
-"""Queries over reports."""
+"""Queries over reports and over who read what."""
 
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import undefer
 
-from assay.analysis.models import Report
+from assay.analysis.models import Look, Report
 from assay.core.database import ReadSession, WriteSession
 from assay.shared import pagination
 from assay.shared.ids import new_id
@@ -49,3 +50,24 @@ async def approve(tx: WriteSession, identifier: uuid.UUID, *, actor: str, at: da
         .returning(Report.id)
     )
     return await tx.scalar(statement.execution_options(synchronize_session=False)) is not None
+
+
+async def add_look(tx: WriteSession, values: Mapping[str, Any]) -> None:
+    """Adds that somebody read a result; only the first time counts."""
+    await tx.execute(insert(Look).values(id=new_id(), **values).on_conflict_do_nothing())
+
+
+async def looks(
+    tx: ReadSession, experiment_id: uuid.UUID, *, cursor: str | None, limit: int
+) -> Sequence[Look]:
+    """One row more than a page of who read an experiment's results, newest first."""
+    statement = select(Look).where(Look.experiment_id == experiment_id)
+    return (await tx.scalars(pagination.before(statement, Look.id, cursor=cursor, limit=limit))).all()
+
+
+async def early_results(tx: ReadSession, experiment_id: uuid.UUID, *, since: datetime) -> int:
+    """How many results were read too early since then, each counted once."""
+    statement = select(func.count(Look.result.distinct())).where(
+        Look.experiment_id == experiment_id, Look.is_early, Look.at >= since
+    )
+    return await tx.scalar(statement) or 0

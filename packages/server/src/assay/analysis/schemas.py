@@ -1,14 +1,98 @@
 """What the API says about results."""
 
 import uuid
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any
 
 from pydantic import Field
 
 from assay.analysis.document import Document
+from assay.analysis.plan import TOP_VALUES
+from assay.experiments.design import MAX_METRICS
+from assay.experiments.plan import Alpha, Method, Prior
 from assay.jobs.schemas import TaskOut
+from assay.shared.ids import Key
 from assay.shared.schema import Incoming, Name, Outgoing, Text
+
+MOST_SEGMENTS = 5
+
+
+class SegmentRequest(Incoming):
+    """A dimension to cut by."""
+
+    key: Name = Field(description="A property of the exposures.")
+    top: Annotated[int, Field(ge=1, le=50)] = Field(
+        TOP_VALUES, description="How many of the most frequent values stand alone; the rest is `other`."
+    )
+
+
+class ResultRequest(Incoming):
+    """What is asked of an analysis beside the plan; nothing asks for the planned reading.
+
+    Whatever departs from the plan is exploratory, and says so; the planned reading stays what it is.
+    """
+
+    segments: Annotated[list[SegmentRequest], Field(max_length=MOST_SEGMENTS)] = Field(
+        default_factory=list[SegmentRequest]
+    )
+    strata: Name | None = Field(
+        None, description="A dimension within which arms are compared, then averaged (post-stratification)."
+    )
+    adjusted: bool = Field(
+        True, description="Whether what was known before exposure is taken out (CUPED), where metrics say so."
+    )
+    covariates: Annotated[dict[Key, Key], Field(max_length=MAX_METRICS)] = Field(
+        default_factory=dict[str, str],
+        description="Metrics, each with the metric whose lookback adjusts it in place of its own.",
+    )
+    metrics: Annotated[list[Key], Field(min_length=1, max_length=MAX_METRICS)] | None = Field(
+        None, description="Only these metrics of the experiment."
+    )
+    until: Annotated[date, Field(strict=False)] | None = Field(
+        None, description="As of the end of this day, in UTC."
+    )
+    alpha: Alpha | None = Field(None, description="In place of the plan's.")
+    method: Method | None = Field(None, description="In place of the plan's.")
+    view: Prior | None = Field(
+        None, description="Adds a Bayesian view with this prior of the lift beside every claim."
+    )
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing is asked beside the plan."""
+        return self == PLAIN
+
+
+PLAIN = ResultRequest.model_validate({})
+
+
+class LookOut(Outgoing):
+    """Somebody read a result."""
+
+    result: uuid.UUID = Field(description="Task of the analysis.")
+    actor: str
+    at: datetime = Field(description="When it was first read by this reader.")
+    is_exploratory: bool = Field(description="Another reading than the planned one.")
+    is_early: bool = Field(description="Before the plan allowed a reading at one fixed end.")
+
+
+class LooksOut(Outgoing):
+    """Who read which result when, newest first, and what looking early does to a fixed plan."""
+
+    items: list[LookOut]
+    early: int = Field(
+        description="Results of a fixed plan that were opened before its end, each counted once."
+    )
+    error_rate: float | None = Field(
+        description="Chance of a false finding if every such look had counted, in place of the plan's alpha."
+    )
+    sentence: str | None = Field(description="Null when nobody looked early.")
+
+
+class LooksPage(LooksOut):
+    """A page of looks."""
+
+    next_cursor: str | None = Field(description="Pass as `cursor` for the next page; null on the last.")
 
 
 class ResultOut(Outgoing):

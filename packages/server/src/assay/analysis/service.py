@@ -1,25 +1,58 @@
 """Asking for results, and the newest ones there are."""
 
+import hashlib
+import json
 import uuid
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from assay.analysis.document import Document
 from assay.analysis.errors import NoRecord, NoResults
-from assay.analysis.schemas import RecordOut, ResultOut
+from assay.analysis.requesting import require_possible
+from assay.analysis.schemas import PLAIN, RecordOut, ResultOut, ResultRequest
 from assay.core.database import ReadSession, WriteSession
 from assay.experiments import service as experiments
 from assay.jobs import service as jobs
+from assay.jobs.lifecycle import FINISHED
 from assay.jobs.schemas import TaskOut
+from assay.sources import catalog
 
 KIND = "results"
+EXPLORATION = "exploration"
+"""Results of another reading than the planned one, which nobody takes for the newest."""
 
 
-async def begin(tx: WriteSession, project: str, experiment: str, *, now: datetime) -> TaskOut:
-    """Asks for an analysis of what is known now; while one is under way, that is the one."""
+async def begin(
+    tx: WriteSession, project: str, experiment: str, *, now: datetime, asked: ResultRequest = PLAIN
+) -> TaskOut:
+    """Asks for an analysis of what is known now; while one of the same is under way, that is the one.
+
+    Raises:
+        UnknownOption: What is asked does not fit the experiment.
+    """
     identifier = await experiments.identify(tx, project, experiment)
     arguments = {"project": project, "experiment": experiment}
-    return await jobs.begin_next(tx, kind=KIND, subject=str(identifier), arguments=arguments, now=now)
+    if asked.is_plain:
+        return await jobs.begin_next(tx, kind=KIND, subject=str(identifier), arguments=arguments, now=now)
+    require_possible(asked, await experiments.get(tx, project, experiment), now=now)
+    options = asked.model_dump(mode="json", exclude_defaults=True)
+    return await jobs.begin_next(
+        tx,
+        kind=EXPLORATION,
+        subject=str(identifier),
+        arguments={**arguments, "options": options},
+        now=now,
+        part=f"{_digest(options)}:",
+    )
+
+
+async def cancel(tx: WriteSession, project: str, experiment: str, task: uuid.UUID) -> TaskOut:
+    """Asks for an analysis to be stopped; it ends as FAILED, `analysis_cancelled`. A finished one stays."""
+    found = await poll(tx, project, experiment, task)
+    if found.state not in FINISHED:
+        await catalog.ask_to_stop(tx, task)
+    return found
 
 
 async def poll(tx: ReadSession, project: str, experiment: str, task: uuid.UUID) -> TaskOut:
@@ -52,11 +85,22 @@ async def record(tx: ReadSession, project: str, experiment: str, task: uuid.UUID
 
 
 async def listing(
-    tx: ReadSession, project: str, experiment: str, *, cursor: str | None, limit: int
+    tx: ReadSession,
+    project: str,
+    experiment: str,
+    *,
+    exploratory: bool = False,
+    cursor: str | None,
+    limit: int,
 ) -> tuple[list[TaskOut], str | None]:
-    """A page of an experiment's analyses, oldest first, and the cursor of the next."""
+    """A page of an experiment's analyses, oldest first, and the cursor of the next.
+
+    Args:
+        exploratory: Those that were asked for with options, instead of the planned reading.
+    """
     identifier = await experiments.identify(tx, project, experiment)
-    return await jobs.listing(tx, kind=KIND, subject=str(identifier), cursor=cursor, limit=limit)
+    kind = EXPLORATION if exploratory else KIND
+    return await jobs.listing(tx, kind=kind, subject=str(identifier), cursor=cursor, limit=limit)
 
 
 async def latest(tx: ReadSession, project: str, experiment: str) -> ResultOut:
@@ -87,6 +131,11 @@ async def newest(tx: ReadSession, project: str, experiment: str) -> TaskOut | No
     """The newest analysis, finished or not, if there is one."""
     identifier = await experiments.identify(tx, project, experiment)
     return await jobs.newest(tx, kind=KIND, subject=str(identifier))
+
+
+def _digest(options: Mapping[str, Any]) -> str:
+    text = json.dumps(options, sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=10).hexdigest()
 
 
 def _document(found: dict[str, Any]) -> Document:

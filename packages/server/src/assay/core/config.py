@@ -83,6 +83,11 @@ class Settings(BaseSettings):
         description="How old the newest results of a running experiment may get before the worker computes "
         "new ones by itself; 0 computes none.",
     )
+    results_timeout_seconds: float = Field(
+        default=1800.0,
+        gt=0,
+        description="How long an analysis may take before it is stopped; it then ends as timed out.",
+    )
     shutdown_grace_seconds: float = Field(
         default=10.0, ge=0, description="Time given to requests and tasks on SIGTERM."
     )

@@ -18,7 +18,7 @@ from assay.events.lake.moving import REPEAT_DAYS
 from assay.events.lake.place import Place, place_of
 from assay.events.lake.table import DataFile
 
-VISIBLE = ("event_id", "kind", "name", "unit", "units", "at", "variant", "value", "properties")
+VISIBLE = ("event_id", "kind", "name", "unit", "units", "at", "received_at", "variant", "value", "properties")
 _FRESH, _SEALED, _NEAR, _REPEATED = "fresh_events", "sealed_events", "near_events", "repeated_events"
 _FIND_REPEATED = f"""
     CREATE OR REPLACE TEMP TABLE {_REPEATED} AS
@@ -33,8 +33,8 @@ class Facts:
     """Events to analyse.
 
     Attributes:
-        table: Columns `event_id, kind, name, unit, units, at, variant, value, properties`; `units` and
-            `properties` are JSON texts or null.
+        table: Columns `event_id, kind, name, unit, units, at, received_at, variant, value, properties`;
+            `units` and `properties` are JSON texts or null.
         version: Identifies the data: the same version of the same question is the same rows.
     """
 
@@ -51,6 +51,7 @@ def facts(
     environment_id: uuid.UUID,
     experiment: str,
     names: Sequence[str],
+    beside: Sequence[str] = (),
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> Generator[Facts, None, None]:
@@ -58,15 +59,17 @@ def facts(
 
     Args:
         engine: Where the table is made; it reads the lake's files when it is asked.
+        beside: Other experiments whose exposures are wanted too.
         since: Only events from this moment on, whose days are then not read.
         until: Only events before this moment, likewise.
     """
     place = place_of(settings, environment_id)
     with reading.connected(url, settings.database_schema) as cursor:
         reading.hold_files(cursor, environment_id)
-        snapshot = reading.snapshot(cursor, environment_id, experiment=experiment, names=names)
+        experiments = [experiment, *beside]
+        snapshot = reading.snapshot(cursor, environment_id, experiments=experiments, names=names)
         sealed = [] if snapshot.version is None else _files(place, snapshot.version)
-        rows = _wanted(_union(engine, place, sealed, snapshot.rows, since, until), experiment, names)
+        rows = _wanted(_union(engine, place, sealed, snapshot.rows, since, until), experiments, names)
         yield Facts(_between(rows, since, until).select(*VISIBLE), _version(snapshot))
 
 
@@ -105,8 +108,8 @@ def _near(sealed: Sequence[DataFile], fresh: pa.Table) -> list[DataFile]:
     return [file for file in sealed if file.day in around]
 
 
-def _wanted(rows: Table, experiment: str, names: Sequence[str]) -> Table:
-    exposures = (rows["kind"] == "exposure") & (rows["name"] == experiment)
+def _wanted(rows: Table, experiments: Sequence[str], names: Sequence[str]) -> Table:
+    exposures = (rows["kind"] == "exposure") & rows["name"].isin(list(experiments))
     events = (rows["kind"] == "event") & rows["name"].isin(list(names))
     return rows.filter(exposures | events) if names else rows.filter(exposures)
 

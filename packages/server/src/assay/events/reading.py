@@ -23,7 +23,12 @@ _WANTED = f"""
     SELECT {_COLUMNS} FROM event
     WHERE {_ENVIRONMENT}
       AND (
-        (kind = 'exposure' AND name = current_setting('assay.experiment'))
+        (
+          kind = 'exposure'
+          AND name = ANY (
+            ARRAY(SELECT jsonb_array_elements_text(current_setting('assay.experiments')::jsonb))
+          )
+        )
         OR (
           kind = 'event'
           AND name = ANY (ARRAY(SELECT jsonb_array_elements_text(current_setting('assay.names')::jsonb)))
@@ -60,16 +65,16 @@ def hold_files(cursor: adbc.Cursor, environment_id: uuid.UUID) -> None:
 
 
 def snapshot(
-    cursor: adbc.Cursor, environment_id: uuid.UUID, *, experiment: str, names: Sequence[str]
+    cursor: adbc.Cursor, environment_id: uuid.UUID, *, experiments: Sequence[str], names: Sequence[str]
 ) -> Snapshot:
-    """What of an experiment's exposures and the named events is unsealed, and the version beside it."""
+    """What of the experiments' exposures and the named events is unsealed, and the version beside it."""
     # Locked before the snapshot is taken: a slot emptied in between would be missing on both sides.
     cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
     try:
         cursor.execute("LOCK TABLE event IN ACCESS SHARE MODE")
         values = {
             "environment": str(environment_id),
-            "experiment": experiment,
+            "experiments": json.dumps(list(experiments)),
             "names": json.dumps(list(names)),
         }
         _set(cursor, values)

@@ -1,10 +1,11 @@
 """Events that were refused: kept for a while with the reason, seen, and taken again when they pass."""
 
+import json
 import uuid
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, false, func, insert, or_, select
 
 from assay.core.database import ReadSession, WriteSession
 from assay.events.ingest import Arrival, Rejection
@@ -38,6 +39,19 @@ async def listing(
     statement = select(RejectedEvent).where(RejectedEvent.environment_id == environment_id)
     rows = await tx.scalars(pagination.before(statement, RejectedEvent.id, cursor=cursor, limit=limit))
     return pagination.split(rows.all(), limit=limit)
+
+
+async def naming(
+    tx: ReadSession, environment_id: uuid.UUID, names: Sequence[str]
+) -> tuple[dict[str, int], str | None]:
+    """How many of the refused events that are kept say one of these names, and why the newest was refused."""
+    ours = RejectedEvent.environment_id == environment_id
+    quoted = {name: RejectedEvent.body.contains(json.dumps(name), autoescape=True) for name in names}
+    counts = select(*(func.count().filter(says) for says in quoted.values())).where(ours)
+    found = (await tx.execute(counts)).one() if quoted else ()
+    newest = select(RejectedEvent.reason).where(ours, or_(false(), *quoted.values()))
+    reason = await tx.scalar(newest.order_by(RejectedEvent.id.desc()).limit(1))
+    return {name: count for name, count in zip(names, found, strict=True) if count}, reason
 
 
 async def replayable(tx: WriteSession, environment_id: uuid.UUID) -> Sequence[RejectedEvent]:

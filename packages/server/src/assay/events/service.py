@@ -69,6 +69,13 @@ async def refused(
     return await rejected.listing(tx, environment_id, cursor=cursor, limit=limit)
 
 
+async def refused_naming(
+    tx: ReadSession, environment_id: uuid.UUID, names: Sequence[str]
+) -> tuple[Mapping[str, int], str | None]:
+    """How many rejected events say one of these names, and why the newest of them was."""
+    return await rejected.naming(tx, environment_id, names)
+
+
 async def replay(
     tx: WriteSession, environment_id: uuid.UUID, *, now: datetime, max_ahead: timedelta
 ) -> Counts:
@@ -178,6 +185,7 @@ def facts(
     environment_id: uuid.UUID,
     experiment: str,
     names: Sequence[str],
+    beside: Sequence[str] = (),
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> "AbstractContextManager[Facts]":
@@ -188,6 +196,7 @@ def facts(
 
     Args:
         engine: Ibis' DuckDB, which the caller makes and closes.
+        beside: Other experiments whose exposures are wanted too.
         since: Only events from this moment on; days before it are not read.
         until: Only events before this moment, likewise.
     """
@@ -200,6 +209,7 @@ def facts(
         environment_id=environment_id,
         experiment=experiment,
         names=names,
+        beside=beside,
         since=since,
         until=until,
     )

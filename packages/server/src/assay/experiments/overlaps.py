@@ -3,7 +3,9 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from assay.experiments.design import FromExposures
 from assay.experiments.plan import Plan
+from assay.experiments.schemas import ExperimentOut
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,29 @@ def overlaps(plan: Plan, others: Iterable[Other]) -> Iterator[Overlap]:
         found = _between(plan, other)
         if found.same_flag or found.same_layer or found.same_unit:
             yield found
+
+
+def share_units(one: ExperimentOut, other: ExperimentOut) -> bool:
+    """Whether two experiments may have had the same units at the same time.
+
+    Of an observed experiment nobody has said when it ran and who its units are; its exposures tell.
+    """
+    if one.assignments.environment != other.assignments.environment:
+        return False
+    if not (isinstance(one.assignments, FromExposures) and isinstance(other.assignments, FromExposures)):
+        return False
+    if one.plan is None or other.plan is None:
+        return True
+    between = _between(one.plan, Other(other.key, "", other.plan))
+    return between.same_unit and not between.excluded and _ran_together(one, other)
+
+
+def _ran_together(one: ExperimentOut, other: ExperimentOut) -> bool:
+    if one.phase is None or other.phase is None:
+        return False
+    ended_before = one.ended_at is not None and one.ended_at <= other.phase.started_at
+    began_after = other.ended_at is not None and other.ended_at <= one.phase.started_at
+    return not (ended_before or began_after)
 
 
 def _between(plan: Plan, other: Other) -> Overlap:

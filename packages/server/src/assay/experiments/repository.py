@@ -76,6 +76,16 @@ async def running(tx: ReadSession, project_id: uuid.UUID) -> Sequence[Experiment
     return (await tx.scalars(statement.order_by(Experiment.key))).all()
 
 
+async def others(tx: ReadSession, project_id: uuid.UUID, key: str, *, limit: int) -> Sequence[Experiment]:
+    """The project's other experiments that have or may have exposures, newest first."""
+    statement = select(Experiment).where(
+        Experiment.project_id == project_id,
+        Experiment.key != key,
+        Experiment.started_at.is_not(None) | Experiment.state.is_(None),
+    )
+    return (await tx.scalars(statement.order_by(Experiment.id.desc()).limit(limit))).all()
+
+
 async def assigning(tx: ReadSession) -> Sequence[tuple[Experiment, datetime]]:
     """The ACTIVE experiments of all projects, each with the begin of its phase."""
     statement = (

@@ -20,6 +20,7 @@ from assay.experiments.errors import (
 )
 from assay.experiments.lifecycle import Move, State
 from assay.experiments.models import Experiment, Phase
+from assay.experiments.overlaps import share_units
 from assay.experiments.plan import Plan
 from assay.experiments.schemas import (
     DepartureOut,
@@ -36,6 +37,9 @@ from assay.projects import service as projects
 from assay.shared import pagination
 from assay.sources import catalog
 from assay.sources.fetching import unit_of
+
+# Of more, the older ones are not looked at for units in common.
+MOST_OTHERS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +194,13 @@ async def assigning(tx: ReadSession) -> list[Assigning]:
     rows = await repository.assigning(tx)
     keys = await projects.keys(tx, {row.project_id for row, _ in rows})
     return [Assigning(row.id, keys[row.project_id], row.key, began) for row, began in rows]
+
+
+async def sharing_units(tx: ReadSession, project_key: str, experiment: ExperimentOut) -> list[ExperimentOut]:
+    """Other experiments that may have had the same units at the same time, newest first."""
+    project = await projects.get(tx, project_key)
+    rows = await repository.others(tx, project.id, experiment.key, limit=MOST_OTHERS)
+    return [other for other in await read_all(tx, rows) if share_units(experiment, other)]
 
 
 async def phases(tx: ReadSession, project_key: str, key: str) -> PhasesOut:

@@ -57,9 +57,9 @@ async def latest_completed(tx: ReadSession, *, kind: str, subject: str) -> TaskR
     return await _newest(tx, kind=kind, subject=subject, states=[TaskState.COMPLETED])
 
 
-async def latest_finished(tx: ReadSession, *, kind: str, subject: str) -> TaskRun | None:
-    """The subject's newest run that has ended, well or not."""
-    return await _newest(tx, kind=kind, subject=subject, states=FINISHED)
+async def latest_finished(tx: ReadSession, *, kind: str, subject: str, prefix: str) -> TaskRun | None:
+    """The subject's newest run that has ended, well or not, of those whose key begins so."""
+    return await _newest(tx, kind=kind, subject=subject, states=FINISHED, prefix=prefix)
 
 
 async def newest(tx: ReadSession, *, kind: str, subject: str) -> TaskRun | None:
@@ -68,11 +68,12 @@ async def newest(tx: ReadSession, *, kind: str, subject: str) -> TaskRun | None:
 
 
 async def _newest(
-    tx: ReadSession, *, kind: str, subject: str, states: Collection[TaskState]
+    tx: ReadSession, *, kind: str, subject: str, states: Collection[TaskState], prefix: str = ""
 ) -> TaskRun | None:
     return await tx.scalar(
         select(TaskRun)
         .where(TaskRun.kind == kind, TaskRun.subject == subject, TaskRun.state.in_(states))
+        .where(TaskRun.key.startswith(prefix, autoescape=True))
         .order_by(TaskRun.id.desc())
         .limit(1)
     )

@@ -32,8 +32,9 @@ async def begin_next(
     Args:
         part: What of the subject the run is about, when runs of several parts may wait beside each other.
     """
-    last = await repository.latest_finished(tx, kind=kind, subject=subject)
-    key = f"{kind}:{subject}:{part}after:{last.id if last else 'nothing'}"
+    prefix = f"{kind}:{subject}:{part}after:"
+    last = await repository.latest_finished(tx, kind=kind, subject=subject, prefix=prefix)
+    key = f"{prefix}{last.id if last else 'nothing'}"
     return await begin(tx, kind=kind, key=key, subject=subject, arguments=arguments, now=now)
 
 

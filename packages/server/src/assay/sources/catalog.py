@@ -235,12 +235,17 @@ async def query_result(tx: ReadSession, project_key: str, key: str, task: uuid.U
 async def cancel_query(tx: WriteSession, project_key: str, key: str, task: uuid.UUID) -> TaskOut:
     """Asks for a first look to be stopped; it ends as FAILED, with the code `query_cancelled`."""
     found = await poll_query(tx, project_key, key, task)
-    await repository.ask_to_stop(tx, task)
+    await ask_to_stop(tx, task)
     return found
 
 
+async def ask_to_stop(tx: WriteSession, task: uuid.UUID) -> None:
+    """Leaves word that whatever queries a task runs should be stopped."""
+    await repository.ask_to_stop(tx, task)
+
+
 async def is_cancelled(tx: ReadSession, task: uuid.UUID) -> bool:
-    """Whether somebody has asked for this query to be stopped."""
+    """Whether somebody has asked for the queries of this task to be stopped."""
     return await repository.is_asked_to_stop(tx, task)
 
 

@@ -7,6 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+import anyio.to_thread
+
 from assay.shared.errors import AssayError
 from assay.sources.connections import Definition
 from assay.sources.engines.base import Engine
@@ -36,18 +38,65 @@ async def run(
         QueryCancelled: Somebody asked for it to be stopped.
     """
     query = _Query(definition, means, work)
-    thread = asyncio.create_task(asyncio.to_thread(query.perform))
-    deadline = asyncio.get_running_loop().time() + means.timeout_seconds
+    overdue = QueryTimeout(
+        f"the query on {definition.kind} took longer than {means.timeout_seconds:g} s and was stopped; "
+        "there is no result. Ask for less, or raise the setting source_timeout_seconds",
+        value=means.timeout_seconds,
+    )
+    return await supervised(
+        query.perform,
+        query.interrupt,
+        Limits(
+            means.timeout_seconds,
+            overdue,
+            QueryCancelled("the query was cancelled; there is no result"),
+            is_cancelled,
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What ends work before its time.
+
+    Attributes:
+        overdue: Raised when the seconds are over.
+        cancelled: Raised when somebody has asked for a stop.
+        is_cancelled: Asked again and again.
+    """
+
+    seconds: float
+    overdue: AssayError
+    cancelled: AssayError
+    is_cancelled: Callable[[], Awaitable[bool]] | None = None
+
+    async def reason_to_stop(self, deadline: float) -> AssayError | None:
+        """Why work should end now, None while it may go on."""
+        if asyncio.get_running_loop().time() > deadline:
+            return self.overdue
+        if self.is_cancelled is not None and await self.is_cancelled():
+            return self.cancelled
+        return None
+
+
+async def supervised(perform: Callable[[], Result], interrupt: Callable[[], None], limits: Limits) -> Result:
+    """What the work gives that is done in a thread, unless it is stopped before.
+
+    Args:
+        interrupt: Makes the work fail soon, from another thread; called again and again until it has.
+    """
+    thread = asyncio.create_task(anyio.to_thread.run_sync(perform, abandon_on_cancel=True))
+    deadline = asyncio.get_running_loop().time() + limits.seconds
     try:
         while not thread.done():
-            if (stopped := await _reason_to_stop(definition, means, deadline, is_cancelled)) is not None:
-                await _stop(query, thread)
+            if (stopped := await limits.reason_to_stop(deadline)) is not None:
+                await _stop(interrupt, thread)
                 raise stopped
             await asyncio.wait({thread}, timeout=LOOK_EVERY_SECONDS)
     except asyncio.CancelledError:
         # The process is ending: the engine should not work on for nobody.
         thread.add_done_callback(_forget)
-        _quietly(query.interrupt)
+        _quietly(interrupt)
         raise
     return thread.result()
 
@@ -73,27 +122,10 @@ class _Query(Generic[Result]):
             self.engine.interrupt()
 
 
-async def _reason_to_stop(
-    definition: Definition,
-    means: Means,
-    deadline: float,
-    is_cancelled: Callable[[], Awaitable[bool]] | None,
-) -> AssayError | None:
-    if asyncio.get_running_loop().time() > deadline:
-        return QueryTimeout(
-            f"the query on {definition.kind} took longer than {means.timeout_seconds:g} s and was stopped; "
-            "there is no result. Ask for less, or raise the setting source_timeout_seconds",
-            value=means.timeout_seconds,
-        )
-    if is_cancelled is not None and await is_cancelled():
-        return QueryCancelled("the query was cancelled; there is no result")
-    return None
-
-
-async def _stop(query: _Query[Result], thread: asyncio.Task[Result]) -> None:
+async def _stop(interrupt: Callable[[], None], thread: asyncio.Task[Result]) -> None:
     # Asked again and again: an interrupt between two statements would be lost.
     for _ in range(int(OBEY_WITHIN_SECONDS / LOOK_EVERY_SECONDS)):
-        await asyncio.to_thread(_quietly, query.interrupt)
+        await asyncio.to_thread(_quietly, interrupt)
         await asyncio.wait({thread}, timeout=LOOK_EVERY_SECONDS)
         if thread.done():
             break
