@@ -103,6 +103,12 @@ async def listing(
     return await jobs.listing(tx, kind=kind, subject=str(identifier), cursor=cursor, limit=limit)
 
 
+async def explorations(tx: ReadSession, project: str, experiment: str, *, limit: int) -> list[TaskOut]:
+    """The newest analyses that were asked for with options, newest first."""
+    identifier = await experiments.identify(tx, project, experiment)
+    return await jobs.recent(tx, kind=EXPLORATION, subject=str(identifier), limit=limit)
+
+
 async def latest(tx: ReadSession, project: str, experiment: str) -> ResultOut:
     """The newest finished analysis.
 

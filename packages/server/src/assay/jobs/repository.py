@@ -52,6 +52,12 @@ async def page(
     return (await tx.scalars(pagination.after(statement, TaskRun.id, cursor=cursor, limit=limit))).all()
 
 
+async def recent(tx: ReadSession, *, kind: str, subject: str, limit: int) -> Sequence[TaskRun]:
+    """The subject's newest runs, newest first."""
+    statement = select(TaskRun).where(TaskRun.kind == kind, TaskRun.subject == subject)
+    return (await tx.scalars(statement.order_by(TaskRun.id.desc()).limit(limit))).all()
+
+
 async def latest_completed(tx: ReadSession, *, kind: str, subject: str) -> TaskRun | None:
     """The subject's newest run that has a result."""
     return await _newest(tx, kind=kind, subject=subject, states=[TaskState.COMPLETED])

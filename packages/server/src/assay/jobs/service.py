@@ -76,6 +76,12 @@ async def listing(
     return [TaskOut.model_validate(row) for row in rows], following
 
 
+async def recent(tx: ReadSession, *, kind: str, subject: str, limit: int) -> list[TaskOut]:
+    """A subject's newest runs, newest first."""
+    rows = await repository.recent(tx, kind=kind, subject=subject, limit=limit)
+    return [TaskOut.model_validate(row) for row in rows]
+
+
 async def latest_result(tx: ReadSession, *, kind: str, subject: str) -> tuple[TaskOut, dict[str, Any]] | None:
     """The subject's newest finished run with its result, if there is one."""
     run = await repository.latest_completed(tx, kind=kind, subject=subject)

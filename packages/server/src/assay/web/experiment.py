@@ -5,12 +5,11 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
+from assay.analysis import looks
 from assay.analysis import service as analysis
-from assay.analysis.errors import NoResults
-from assay.analysis.schemas import ResultOut
-from assay.core.database import ReadSession
-from assay.core.dependencies import Now, Reads, RetryingRoute, Writes
+from assay.core.dependencies import Now, RetryingRoute, Writes
 from assay.experiments import service as experiments
+from assay.flags.routing import by
 from assay.metrics import service as metrics
 from assay.shared.ids import Key
 from assay.web.experiment_page import experiment_page
@@ -22,20 +21,28 @@ router = APIRouter(
 )
 ProjectKey = Annotated[Key, Path(description="Key of the project.")]
 ExperimentKey = Annotated[Key, Path(description="Key of the experiment.")]
+SHOWN_LOOKS = 10
+SHOWN_RECUTS = 10
 
 
 @router.get("", name="experiment")
 async def experiment(
-    project: ProjectKey, experiment: ExperimentKey, request: Request, tx: Reads, now: Now
+    project: ProjectKey, experiment: ExperimentKey, request: Request, tx: Writes, now: Now
 ) -> HTMLResponse:
-    """Shows the newest results, and how far newer ones are."""
+    """Shows the newest results, and how far newer ones are; the log of looks remembers that."""
     found = await experiments.get(tx, project, experiment)
+    result = await analysis.latest_if_any(tx, project, experiment)
+    if result is not None:
+        await looks.record(tx, project, experiment, result, by=by(now))
+    seen, _ = await looks.listing(tx, project, experiment, cursor=None, limit=SHOWN_LOOKS)
     page = experiment_page(
         project,
         found,
         await metrics.require_all(tx, project, found.metrics),
-        result=await _latest(tx, project, experiment),
+        result=result,
         newest=await analysis.newest(tx, project, experiment),
+        looks=seen,
+        recuts=await analysis.explorations(tx, project, experiment, limit=SHOWN_RECUTS),
         now=now,
     )
     return render(request, "experiment.html", page=page)
@@ -54,10 +61,3 @@ async def compute_results(
     await analysis.begin(tx, project, experiment, now=now)
     page = path_to(request, "experiment", project=project, experiment=experiment)
     return RedirectResponse(page, status_code=303)
-
-
-async def _latest(tx: ReadSession, project: str, experiment: str) -> ResultOut | None:
-    try:
-        return await analysis.latest(tx, project, experiment)
-    except NoResults:
-        return None

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from assay.analysis.schemas import ReportOut, ResultOut
+from assay.analysis.schemas import LooksOut, ReportOut, ResultOut
 from assay.experiments.schemas import ExperimentOut
 from assay.jobs.lifecycle import TaskState
 from assay.jobs.schemas import TaskOut
@@ -14,6 +14,8 @@ from assay.web.results import Results, finished
 
 # A run that nobody takes up for this long is worth a word about workers.
 WAITING_TOO_LONG_SECONDS = 15
+CANCELLED = "analysis_cancelled"
+ENDINGS = {CANCELLED: "was cancelled", "analysis_timeout": "ran out of time"}
 METHODS = {
     "fixed": "one look at the end",
     "group_sequential": "a few planned looks",
@@ -34,8 +36,15 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """An analysis that ended without a result, after the results shown."""
+    """An analysis that ended without a result, after the results shown.
 
+    Attributes:
+        what: In a few words: failed, was cancelled, ran out of time.
+        is_error: Whether something is wrong, other than that somebody cancelled it.
+    """
+
+    what: str
+    is_error: bool
     error: str
     at: Moment
 
@@ -77,6 +86,15 @@ class Reported:
 
 
 @dataclass(frozen=True, slots=True)
+class Recut:
+    """Another reading that was asked for."""
+
+    task: str
+    state: str
+    at: Moment
+
+
+@dataclass(frozen=True, slots=True)
 class ExperimentPage:
     """The page of an experiment."""
 
@@ -87,6 +105,7 @@ class ExperimentPage:
     control: str
     arms: Sequence[str]
     metrics: Sequence[str]
+    metric_keys: Sequence[str]
     environment: str
     created: Moment
     planned: Planned | None
@@ -94,6 +113,9 @@ class ExperimentPage:
     running: Running | None
     failed: Failed | None
     report: Reported | None = None
+    looks: LooksOut | None = None
+    recuts: Sequence[Recut] = ()
+    properties: Sequence[str] = ()
 
 
 def experiment_page(
@@ -103,6 +125,8 @@ def experiment_page(
     *,
     result: ResultOut | None,
     newest: TaskOut | None,
+    looks: LooksOut | None = None,
+    recuts: Sequence[TaskOut] = (),
     now: datetime,
 ) -> ExperimentPage:
     """The page.
@@ -111,6 +135,8 @@ def experiment_page(
         metrics: The experiment's metrics as they are defined now.
         result: The newest finished analysis.
         newest: The newest analysis, finished or not.
+        looks: Who read which result when.
+        recuts: Analyses that were asked for with options, newest first.
     """
     labels = {arm.key: arm.name or arm.key for arm in experiment.arms}
     return ExperimentPage(
@@ -121,13 +147,35 @@ def experiment_page(
         control=labels[experiment.control],
         arms=[labels[arm.key] for arm in experiment.arms],
         metrics=[metric.name for metric in metrics],
+        metric_keys=[metric.key for metric in metrics],
         environment=experiment.assignments.environment,
         created=moment(experiment.created_at, now=now),
         planned=_planned(experiment, now=now),
         results=None if result is None else finished(result, experiment, metrics, labels, now=now),
         running=_running(newest, now=now),
         failed=_failed(newest, now=now),
+        looks=looks,
+        recuts=[Recut(str(task.id), _ended(task), moment(task.created_at, now=now)) for task in recuts],
+        properties=[] if result is None else _properties(result),
     )
+
+
+def _ended(task: TaskOut) -> str:
+    match task.state:
+        case TaskState.COMPLETED:
+            return "finished"
+        case TaskState.FAILED:
+            return ENDINGS.get(task.error_code or "", "failed")
+        case TaskState.PENDING | TaskState.PROCESSING:
+            return "under way"
+
+
+def _properties(result: ResultOut) -> list[str]:
+    """Dimensions that results have been cut by or the doctor has looked at, to be offered again."""
+    document = result.document
+    cut = [each.dimension for each in document.heterogeneity]
+    rang = [] if document.diagnosis is None else [each.dimension for each in document.diagnosis.segments]
+    return list(dict.fromkeys([*cut, *rang]))
 
 
 def reported(report: ReportOut, *, now: datetime) -> Reported:
@@ -186,4 +234,6 @@ def _running(task: TaskOut | None, *, now: datetime) -> Running | None:
 def _failed(task: TaskOut | None, *, now: datetime) -> Failed | None:
     if task is None or task.state is not TaskState.FAILED:
         return None
-    return Failed(task.error or "it gave no reason", moment(task.finished_at or task.created_at, now=now))
+    what = ENDINGS.get(task.error_code or "", "failed")
+    at = moment(task.finished_at or task.created_at, now=now)
+    return Failed(what, task.error_code != CANCELLED, task.error or "it gave no reason", at)

@@ -91,6 +91,12 @@ def interval(estimate: Estimate, scale: Scale) -> Range:
     )
 
 
+def change(value: float | None, error: float | None, scale: Scale) -> Figure:
+    """A change to the digits that its standard error can bear."""
+    low, high = (None, None) if value is None or error is None else (value - 2 * error, value + 2 * error)
+    return _signed(value, writer(low, high, scale), scale, missing=MISSING)
+
+
 def writer(low: float | None, high: float | None, scale: Scale) -> Writer:
     """Writes numbers to the digits that suit this interval."""
     half_width = 0.0 if low is None or high is None else (high - low) / 2 * scale.factor

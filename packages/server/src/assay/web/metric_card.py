@@ -4,15 +4,16 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from assay.analysis.document import Claim, Comparison, Document, Estimate, MetricResult, Undefined
+from assay.analysis.document import Claim, Comparison, Document, Estimate, MetricResult, Undefined, View
 from assay.analysis.methods import Finding
 from assay.analysis.plan import Kind
 from assay.experiments.design import KnownEffect
 from assay.experiments.schemas import ExperimentOut
-from assay.shared.numbers import percent
+from assay.shared.numbers import number, percent
 from assay.web import figures
 from assay.web.figures import PERCENT, Figure, Range
 from assay.web.phrases import counted
+from assay.web.series_plot import Day, Series, series
 from assay.web.verdict import Direction, Verdict, disagreement, early, verdict, within_margin
 
 METHODS = {
@@ -75,6 +76,20 @@ class ComparisonLine:
     warning: str | None
     known: Known | None
     notes: Sequence[str]
+    sides: Sequence["Side"]
+    series: Series | None
+    view: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """The same difference as another method reads it, for one look and without a claim."""
+
+    name: str
+    difference: Interval
+    lift: Interval
+    p_value: Figure
+    note: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +115,7 @@ class MetricCard:
     wanted: str
     version: int | None
     arms: Sequence[ArmValue]
+    no_series: str | None
 
     @property
     def comparisons(self) -> list[ComparisonLine]:
@@ -145,6 +161,7 @@ def metric_card(
             )
             for arm in metric.arms
         ],
+        no_series=metric.no_looks,
     )
 
 
@@ -171,6 +188,63 @@ def _comparison(
         warning=disagreement(shown, lift),
         known=None if known is None else _known(known.difference, shown, scale),
         notes=[] if claim is None else _notes(comparison, claim, scale, level=level),
+        sides=_sides(comparison, claim, scale),
+        series=_series(comparison, claim, scale, title=f"Difference of {arm} by day"),
+        view=None if comparison.view is None else _view(comparison.view, scale),
+    )
+
+
+def _sides(comparison: Comparison, claim: Claim | None, scale: figures.Scale) -> list[Side]:
+    """The plain and the adjusted estimate side by side, once the plan allows a reading."""
+    adjusted = comparison.adjusted
+    if adjusted is None or (claim is not None and claim.finding is Finding.EARLY):
+        return []
+    reduced = adjusted.variance_reduction
+    note = "" if reduced is None else f"{percent(reduced)} of the variance is gone"
+    return [
+        Side(
+            "as seen",
+            _interval(comparison.difference, scale),
+            _interval(comparison.lift, PERCENT),
+            figures.p_value(comparison.p_value),
+            "",
+        ),
+        Side(
+            "adjusted",
+            _interval(adjusted.difference, scale),
+            _interval(adjusted.lift, PERCENT),
+            figures.p_value(adjusted.p_value),
+            note,
+        ),
+    ]
+
+
+def _series(
+    comparison: Comparison, claim: Claim | None, scale: figures.Scale, *, title: str
+) -> Series | None:
+    """The claimed estimate at the end of every day inside the band that holds at all looks."""
+    is_adjusted = claim is not None and claim.basis == "adjusted"
+    days = [
+        Day(look.day, look.adjusted_estimate if is_adjusted else look.estimate, look.low, look.high)
+        for look in comparison.looks
+    ]
+    return series([("Difference", days)], title=title, write=lambda value: _on_axis(value, scale))
+
+
+def _on_axis(value: float, scale: figures.Scale) -> str:
+    return figures.signed(value, lambda size: number(abs(size) * scale.factor), scale)
+
+
+def _view(view: View, scale: figures.Scale) -> str:
+    if view.undefined is not None:
+        return f"A Bayesian view cannot be had, because {view.undefined.sentence}."
+    shown = Estimate(method="", estimate=view.estimate, low=view.low, high=view.high, undefined=None)
+    losses = [figures.plain(loss).text for loss in (view.loss_if_shipped, view.loss_if_kept)]
+    return (
+        f"A Bayesian view, no claim: {_in_words(shown, scale)} with probability {100 * view.level:.4g} %, "
+        f"better with probability {percent(view.chance_to_beat)}; expected loss {losses[0]} if it is "
+        f"shipped, {losses[1]} if it is not. The prior of the lift has mean {percent(view.prior_mean)} and standard "
+        f"deviation {'infinity' if view.prior_sd is None else percent(view.prior_sd)}."
     )
 
 

@@ -10,11 +10,13 @@ from assay.experiments.schemas import ExperimentOut
 from assay.metrics.schemas import MetricOut
 from assay.shared.numbers import percent
 from assay.web import figures
+from assay.web.differing import Differing, differing
 from assay.web.figures import Figure
 from assay.web.interval_plot import Line, Plot, plot
 from assay.web.metric_card import ComparisonLine, Known, MetricCard, metric_card
-from assay.web.phrases import Moment, counted, moment
+from assay.web.phrases import Moment, counted, moment, utc
 from assay.web.verdict import Tone
+from assay.web.watching import Watched, watched
 
 MOST_CAUSES = 3
 DECISION_TONES = {
@@ -81,6 +83,10 @@ class Results:
     plot: Plot | None
     metrics: Sequence[MetricCard]
     outdated: Sequence[str]
+    watched: Watched
+    differing: Differing
+    exploration: Sequence[str]
+    until: str | None
     assay_version: str
     schema_version: int
 
@@ -116,7 +122,11 @@ def finished(
         excluded=_excluded(document.excluded),
         plot=_plot(cards, level),
         metrics=cards,
-        outdated=_outdated(document, experiment, metrics),
+        outdated=[] if document.exploration else _outdated(document, experiment, metrics),
+        watched=watched(document, labels, now=now),
+        differing=differing(document, labels),
+        exploration=document.exploration,
+        until=None if document.until is None else utc(document.until),
         assay_version=document.assay_version,
         schema_version=document.schema_version,
     )
