@@ -102,14 +102,29 @@ class Client:
                 await asyncio.sleep(pause)
         raise ServerUnreachable("the server kept refusing the batch")
 
-    async def results(self, project: str, experiment: str, *, progress: Callable[[float, str], None]) -> Any:  # noqa: ANN401 — JSON
-        """Begins an analysis, waits for it, and reads its result."""
+    async def results(
+        self,
+        project: str,
+        experiment: str,
+        *,
+        asked: Mapping[str, Any] | None = None,
+        progress: Callable[[float, str], None],
+    ) -> Any:  # noqa: ANN401 — JSON
+        """Begins an analysis, waits for it, and reads its result; given up, the analysis is cancelled.
+
+        Args:
+            asked: Options, for another reading than the planned one.
+        """
         path = f"/api/v1/projects/{project}/experiments/{experiment}/results"
-        task = await self.post(path)
-        while task["state"] in {"PENDING", "PROCESSING"}:
-            progress(task["progress"], task["note"])
-            await asyncio.sleep(POLL_SECONDS)
-            task = await self.get(f"{path}/{task['id']}")
+        task = await self.post(path, asked or None)
+        try:
+            while task["state"] in {"PENDING", "PROCESSING"}:
+                progress(task["progress"], task["note"])
+                await asyncio.sleep(POLL_SECONDS)
+                task = await self.get(f"{path}/{task['id']}")
+        except asyncio.CancelledError:
+            await self.post(f"{path}/{task['id']}/cancel")
+            raise
         return await self.get(f"{path}/{task['id']}/document")
 
     async def _send(

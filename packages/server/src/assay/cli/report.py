@@ -1,13 +1,15 @@
 """A result document as tables for the terminal."""
 
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from assay.analysis.differing import Heterogeneity
 from assay.analysis.document import Adjusted, Comparison, Document, Estimate, MetricResult
 from assay.cli.console import table
-from assay.shared.numbers import number, percent, points, probability
+from assay.shared.numbers import MISSING, number, percent, points, probability
 
 Show = Callable[[float | None], str]
 
@@ -15,10 +17,13 @@ Show = Callable[[float | None], str]
 def report(document: Document) -> RenderableType:
     """Arms, warnings, and a table per metric."""
     return Group(
+        *_exploration(document),
         _arms(document),
         *_warnings(document),
         *(_metric(metric, document) for metric in document.metrics),
         *(_segment(metric, document) for metric in document.metrics if document.segments),
+        *_differing(document),
+        *_arrivals(document),
         *_conclusions(document),
     )
 
@@ -50,6 +55,76 @@ def _warnings(document: Document) -> list[Text]:
         ),
     ]  # fmt: skip
     return [Text(split, style), *(Text(f"{count:,} {words}", "yellow") for count, words in notes if count)]
+
+
+def _exploration(document: Document) -> list[Text]:
+    if not document.exploration:
+        return []
+    return [
+        Text(f"An exploration, not the planned reading: {'; '.join(document.exploration)}", "bold yellow")
+    ]
+
+
+def _differing(document: Document) -> list[RenderableType]:
+    """Segments side by side with what is believed of them, then a line per trend and per other experiment."""
+    kinds = {metric.metric: metric for metric in document.metrics}
+    ringing = {"differs", "fades", "grows"}
+    lines = [*document.heterogeneity, *document.novelty, *document.interactions]
+    named = [each.experiment for each in document.shared_units if not each.is_tested]
+    failure = document.disturbances_failure
+    return [
+        *(_shrunken(each, kinds[each.metric]) for each in document.heterogeneity),
+        *(Text(each.sentence, "yellow" if each.finding in ringing else "dim") for each in lines),
+        *([Text(f"Units in common, not tested: {', '.join(named)}", "dim")] if named else []),
+        *([Text(f"Novelty and interactions were not looked for: {failure}", "yellow")] if failure else []),
+    ]
+
+
+def _shrunken(found: Heterogeneity, metric: MetricResult) -> RenderableType:
+    shown = points if metric.kind.is_share else number
+    rows = [
+        [
+            each.value or each.kind,
+            f"{each.control_units:,} and {each.arm_units:,}",
+            f"{shown(each.estimate)} [{shown(each.low)}, {shown(each.high)}]",
+            "too few units"
+            if each.shrunken is None
+            else f"{shown(each.shrunken)} [{shown(each.shrunken_low)}, {shown(each.shrunken_high)}]",
+        ]
+        for each in found.segments
+    ]
+    columns = [found.dimension, "units", "as seen", "drawn towards the mean"]
+    return table(f"{metric.name}, {found.arm} by {found.dimension}", columns, rows)
+
+
+def _arrivals(document: Document) -> list[RenderableType]:
+    arrivals = document.arrivals
+    if arrivals is None:
+        return []
+    rows = [
+        [each.name, f"{each.events:,}", _minute(each.last_at), _minute(each.received_at), f"{each.late:,}"]
+        for each in arrivals.events
+    ]
+    columns = ["events", "came", "newest happened", "last came in", "more than a day late"]
+    lost = [f"Not one event {name!r} has come" for name in arrivals.silent]
+    lost += [f"{count:,} refused events name {name!r}" for name, count in arrivals.rejected.items()]
+    lost += [] if arrivals.problem is None else [f"Events are not sealed at the moment: {arrivals.problem}"]
+    return [table("How events came in", columns, rows), *(Text(each, "yellow") for each in lost)]
+
+
+def _minute(at: datetime | None) -> str:
+    return MISSING if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M}"
+
+
+def _view(comparison: Comparison, shown: Show) -> str:
+    view = comparison.view
+    if view is None:
+        return ""
+    return (
+        f"{comparison.arm}, a Bayesian view and no claim: {shown(view.estimate)} "
+        f"[{shown(view.low)}, {shown(view.high)}], better with probability {percent(view.chance_to_beat)}, "
+        f"expected loss {number(view.loss_if_shipped)} if shipped, {number(view.loss_if_kept)} if not"
+    )
 
 
 def _conclusions(document: Document) -> list[Text]:
@@ -123,7 +198,11 @@ def _notes(metric: MetricResult) -> list[Text]:
         for arm in metric.arms
         if arm.missing
     ]
+    if metric.no_looks is not None:
+        notes.append(f"no curve over days: {metric.no_looks}")
+    shown = points if metric.kind.is_share else number
     for comparison in metric.comparisons:
+        notes += [_view(comparison, shown)] if comparison.view is not None else []
         for what, estimate in (("difference", comparison.difference), ("lift", comparison.lift)):
             if estimate.undefined is not None:
                 notes.append(

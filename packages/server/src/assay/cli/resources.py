@@ -107,17 +107,74 @@ def results(
     latest: Annotated[
         bool, typer.Option("--latest", help="Show the newest result; compute nothing.")
     ] = False,
+    segment: Annotated[
+        list[str] | None, typer.Option(help="PROPERTY or PROPERTY=TOP to cut by; may be given again.")
+    ] = None,
+    strata: Annotated[str | None, typer.Option(help="Property within which arms are compared.")] = None,
+    metric: Annotated[
+        list[str] | None, typer.Option("--metric", "-m", help="Only this metric; may be given again.")
+    ] = None,
+    until: Annotated[str | None, typer.Option(help="As of the end of a day, such as 2026-03-01.")] = None,
+    alpha: Annotated[float | None, typer.Option(help="In place of the plan's.")] = None,
+    method: Annotated[
+        str | None,
+        typer.Option(help="fixed, group_sequential, always_valid or bayesian in place of the plan's."),
+    ] = None,
+    covariate: Annotated[
+        list[str] | None, typer.Option(help="METRIC=OTHER adjusts a metric by another one's lookback.")
+    ] = None,
+    unadjusted: Annotated[
+        bool, typer.Option("--unadjusted", help="Without adjustment by what was known before exposure.")
+    ] = False,
+    view: Annotated[
+        float | None,
+        typer.Option(help="Adds a Bayesian view with this standard deviation of the lift's prior."),
+    ] = None,
     project: Project = DEFAULT_PROJECT,
     url: Url = DEFAULT_URL,
     output: Output = Format.TABLE,
 ) -> None:
-    """Analyses what is known now and shows the result.
+    """Analyses what is known now and shows the result; Ctrl-C cancels the analysis.
 
-    Example: assay experiment results checkout --project shop --format json
+    With options it is another reading than the planned one: what departs from the plan is exploratory.
+
+    Examples:
+
+      assay experiment results checkout --project shop --format json
+
+      assay experiment results checkout --segment country --segment browser=3 --until 2026-03-01
     """
     from assay.cli.commands import resources as command
 
-    command.show_results(project, key, latest=latest, url=url, output=output)
+    asked = command.asked_of(
+        segments=segment or [],
+        strata=strata,
+        metrics=metric or [],
+        until=until,
+        alpha=alpha,
+        method=method,
+        covariates=covariate or [],
+        unadjusted=unadjusted,
+        view=view,
+    )
+    command.show_results(project, key, asked, latest=latest, url=url, output=output)
+
+
+@experiment.command("looks")
+def looks(
+    key: Annotated[str, typer.Argument(help="Key of the experiment.")],
+    *,
+    project: Project = DEFAULT_PROJECT,
+    url: Url = DEFAULT_URL,
+    output: Output = Format.TABLE,
+) -> None:
+    """Shows who read which result when, and what reading a fixed plan early does to it.
+
+    Example: assay experiment looks checkout
+    """
+    from assay.cli.commands import resources as command
+
+    command.show_looks(project, key, url=url, output=output)
 
 
 @events.command("send")

@@ -32,6 +32,23 @@ def export(
 
 
 @app.command()
+def cancel(
+    experiment: Annotated[str, typer.Argument(help="Key of the experiment.", show_default=False)],
+    task: Annotated[str, typer.Argument(help="The analysis to stop.", show_default=False)],
+    *,
+    project: Project = DEFAULT_PROJECT,
+    url: Url = DEFAULT_URL,
+) -> None:
+    """Stops an analysis that waits or is at work; a finished one stays.
+
+    Example: assay results cancel checkout 01a228e7-a53a-700b-8d72-662d2e2aa179
+    """
+    from assay.cli.commands import results as command
+
+    command.cancel(project, experiment, task, url=url)
+
+
+@app.command()
 def reproduce(
     bundle: Annotated[
         Path, typer.Argument(help="A file that `assay results export` wrote.", show_default=False)

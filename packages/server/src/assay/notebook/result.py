@@ -14,7 +14,7 @@ from assay.analysis.record import Record, concluded, write
 from assay.shared.errors import Conflict
 from assay.web import figures
 from assay.web.interval_plot import Line, Plot, plot
-from assay.web.verdict import verdict
+from assay.web.metric_card import claimed_difference, claimed_lift, verdict_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -120,21 +120,16 @@ def result_of(record: Record) -> Result:
 
 def _shown(metric: MetricResult, comparison: Comparison, document: Document) -> Shown:
     scale = figures.scale_of(metric.kind)
-    difference = figures.interval(comparison.difference, scale)
-    lift = figures.interval(comparison.lift, figures.PERCENT)
-    found = verdict(
-        comparison.difference,
-        arm=comparison.arm,
-        control=document.control,
-        direction=metric.direction,
-        scale=scale,
-    )
+    claim = comparison.claim
+    difference = figures.interval(claimed_difference(comparison), scale)
+    lift = figures.interval(claimed_lift(comparison), figures.PERCENT)
+    found = verdict_of(comparison, metric, arm=comparison.arm, control=document.control)
     return Shown(
         metric=metric.name,
         arm=comparison.arm,
         difference=_words(difference),
         lift=_words(lift),
-        p_value=figures.p_value(comparison.p_value).text,
+        p_value=figures.p_value(comparison.p_value if claim is None else claim.adjusted_p_value).text,
         word=found.word,
         tone=found.tone,
         sentence=found.sentence,
@@ -147,17 +142,11 @@ def _words(range_: figures.Range) -> str:
 
 def _line(metric: MetricResult, comparison: Comparison, document: Document) -> Line:
     shown = _shown(metric, comparison, document)
-    lift = comparison.lift
+    lift = claimed_lift(comparison)
     return Line(
         metric=metric.name,
         arm=comparison.arm,
-        tone=verdict(
-            comparison.difference,
-            arm=comparison.arm,
-            control=document.control,
-            direction=metric.direction,
-            scale=figures.scale_of(metric.kind),
-        ).tone,
+        tone=verdict_of(comparison, metric, arm=comparison.arm, control=document.control).tone,
         estimate=lift.estimate,
         low=lift.low,
         high=lift.high,

@@ -2,7 +2,9 @@
 
 import os
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import httpx2
@@ -48,15 +50,15 @@ class Server:
         """Reads a resource."""
         return self._ask("GET", path)
 
-    def post(self, path: str) -> Any:  # noqa: ANN401 — JSON
+    def post(self, path: str, body: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401 — JSON
         """Begins work."""
-        return self._ask("POST", path)
+        return self._ask("POST", path, body)
 
-    def _ask(self, method: str, path: str) -> Any:  # noqa: ANN401 — JSON
+    def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401 — JSON
         headers = {"Authorization": f"Bearer {self.key}"} if self.key else {}
         try:
             answer = httpx2.request(
-                method, f"{self.url.rstrip('/')}{path}", headers=headers, timeout=TIMEOUT_SECONDS
+                method, f"{self.url.rstrip('/')}{path}", headers=headers, json=body, timeout=TIMEOUT_SECONDS
             )
         except httpx2.TransportError as error:
             raise ServerRefused(
@@ -76,14 +78,55 @@ class Experiment:
     key: str
     project: str
 
-    def analyze(self, *, wait_seconds: float = 600.0) -> Result:
+    def analyze(
+        self,
+        *,
+        segments: Sequence[str] | Mapping[str, int] = (),
+        strata: str | None = None,
+        metrics: Sequence[str] | None = None,
+        until: date | str | None = None,
+        alpha: float | None = None,
+        method: str | Mapping[str, Any] | None = None,
+        covariates: Mapping[str, str] | None = None,
+        adjusted: bool = True,
+        view: float | Mapping[str, float] | None = None,
+        wait_seconds: float = 600.0,
+    ) -> Result:
         """The result of what is known now, computed by the server.
 
+        Without options it is the planned reading; what departs from it is marked as exploratory. Interrupted,
+        it cancels the analysis.
+
+        Args:
+            segments: Properties to cut by, perhaps with how many of the most frequent values stand alone.
+            strata: A property within which arms are compared, then averaged.
+            metrics: Only these.
+            until: As of the end of this day, in UTC.
+            alpha: In place of the plan's.
+            method: In place of the plan's, by its name or as the API has it.
+            covariates: Metrics, each with the one whose lookback adjusts it.
+            adjusted: Whether what was known before exposure is taken out.
+            view: Adds a Bayesian view with this standard deviation of the lift's prior.
+            wait_seconds: How long to wait.
         Raises:
             ServerRefused: There is no such experiment, or the analysis failed; the message says why.
             AnalysisTooSlow: It is not finished after the wait; it goes on, and `latest` will have it.
         """
-        task = self.server.post(self._results)
+        asked = {
+            "segments": _segments(segments),
+            "strata": strata,
+            "metrics": None if metrics is None else list(metrics),
+            "until": None if until is None else str(until),
+            "alpha": alpha,
+            "method": {"kind": method} if isinstance(method, str) else method,
+            "covariates": dict(covariates or {}),
+            "view": {"standard_deviation": view} if isinstance(view, int | float) else view,
+        }
+        body = {name: value for name, value in asked.items() if value not in (None, [], {})}
+        return self._analyzed({**body, **({} if adjusted else {"adjusted": False})}, wait_seconds)
+
+    def _analyzed(self, body: Mapping[str, Any], wait_seconds: float) -> Result:
+        task = self.server.post(self._results, body or None)
         deadline = time.monotonic() + wait_seconds
         while task["state"] in {"PENDING", "PROCESSING"}:
             if time.monotonic() > deadline:
@@ -91,7 +134,11 @@ class Experiment:
                     f"the analysis of {self.key!r} is still at work ({task['note']}) after "
                     f"{wait_seconds:g} s; ask latest() later"
                 )
-            time.sleep(POLL_SECONDS)
+            try:
+                time.sleep(POLL_SECONDS)
+            except KeyboardInterrupt:
+                self.server.post(f"{self._results}/{task['id']}/cancel")
+                raise
             task = self.server.get(f"{self._results}/{task['id']}")
         return self._read(self.server.get(f"{self._results}/{task['id']}/document"))
 
@@ -125,6 +172,12 @@ def connect(url: str | None = None, *, key: str | None = None) -> Server:
 def experiment(key: str, *, project: str = "default") -> Experiment:
     """An experiment of the Assay at `ASSAY_URL`, else of this machine's."""
     return connect().experiment(key, project=project)
+
+
+def _segments(segments: Sequence[str] | Mapping[str, int]) -> list[dict[str, Any]]:
+    if isinstance(segments, Mapping):
+        return [{"key": key, "top": top} for key, top in segments.items()]
+    return [{"key": key} for key in segments]
 
 
 def _detail(answer: httpx2.Response) -> str:

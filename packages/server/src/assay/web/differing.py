@@ -156,12 +156,8 @@ def _novelty(found: Novelty, metric: MetricResult, labels: Mapping[str, str]) ->
     days = found.days_per_period * len(found.effects)
     units = counted(found.control_units + found.arm_units, "unit")
     return NoveltyLine(
-        title=f"{metric.name}, {labels.get(found.arm, found.arm)}"
-        + (
-            f", {counted(found.control_units + found.arm_units, 'unit')} followed for {days} days"
-            if days
-            else ""
-        ),
+        title=f"{metric.name}, {labels.get(found.arm, found.arm)}",
+        units=f"{units} followed for {days} days" if days else units,
         finding=finding_of(found),
         ages=[
             AgeLine(

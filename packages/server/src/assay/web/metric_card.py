@@ -184,7 +184,7 @@ def _comparison(
         lift=_interval(lift, PERCENT),
         fieller=_interval(comparison.lift_fieller, PERCENT),
         p_value=figures.p_value(comparison.p_value if claim is None else claim.adjusted_p_value),
-        verdict=_verdict(shown, claim, arm=arm, control=control, direction=metric.direction, scale=scale),
+        verdict=verdict_of(comparison, metric, arm=arm, control=control),
         warning=disagreement(shown, lift),
         known=None if known is None else _known(known.difference, shown, scale),
         notes=[] if claim is None else _notes(comparison, claim, scale, level=level),
@@ -243,8 +243,8 @@ def _view(view: View, scale: figures.Scale) -> str:
     return (
         f"A Bayesian view, no claim: {_in_words(shown, scale)} with probability {100 * view.level:.4g} %, "
         f"better with probability {percent(view.chance_to_beat)}; expected loss {losses[0]} if it is "
-        f"shipped, {losses[1]} if it is not. The prior of the lift has mean {percent(view.prior_mean)} and standard "
-        f"deviation {'infinity' if view.prior_sd is None else percent(view.prior_sd)}."
+        f"shipped, {losses[1]} if it is not. The prior of the lift has mean {percent(view.prior_mean)} and "
+        f"standard deviation {'infinity' if view.prior_sd is None else percent(view.prior_sd)}."
     )
 
 
@@ -275,6 +275,14 @@ def claimed_lift(comparison: Comparison) -> Estimate:
     if claim.lift is None:
         return Estimate(method="delta", estimate=None, low=None, high=None, undefined=TOO_EARLY)
     return claim.lift
+
+
+def verdict_of(comparison: Comparison, metric: MetricResult, *, arm: str, control: str) -> Verdict:
+    """What may be concluded from the one interval of a comparison."""
+    shown, scale = claimed_difference(comparison), figures.scale_of(metric.kind)
+    return _verdict(
+        shown, comparison.claim, arm=arm, control=control, direction=metric.direction, scale=scale
+    )
 
 
 def _verdict(

@@ -22,6 +22,12 @@ class UnreadableFile(Invalid):
     code = "unreadable_file"
 
 
+class InvalidOption(Invalid):
+    """An option is not of its form."""
+
+    code = "invalid_option"
+
+
 def show_list(path: str, columns: Sequence[str], *, url: str, output: Format) -> None:
     """Prints every item of a list, page by page read."""
     items = asyncio.run(_items(path, url))
@@ -42,13 +48,70 @@ def create_from_file(path: str, file: Path, *, url: str) -> None:
     create(path, json_object(file), url=url)
 
 
-def show_results(project: str, experiment: str, *, latest: bool, url: str, output: Format) -> None:
+def asked_of(
+    *,
+    segments: Sequence[str],
+    strata: str | None,
+    metrics: Sequence[str],
+    until: str | None,
+    alpha: float | None,
+    method: str | None,
+    covariates: Sequence[str],
+    unadjusted: bool,
+    view: float | None,
+) -> dict[str, Any]:
+    """The body of the request for a result; empty for the planned reading.
+
+    Raises:
+        InvalidOption: An option is not of its form.
+    """
+    asked = {
+        "segments": [_segment(text) for text in segments],
+        "strata": strata,
+        "metrics": list(metrics),
+        "until": until,
+        "alpha": alpha,
+        "method": None if method is None else {"kind": method},
+        "covariates": dict(_pair(text) for text in covariates),
+        "view": None if view is None else {"standard_deviation": view},
+    }
+    chosen = {name: value for name, value in asked.items() if value not in (None, [], {})}
+    return {**chosen, "adjusted": False} if unadjusted else chosen
+
+
+def show_results(
+    project: str, experiment: str, asked: Mapping[str, Any], *, latest: bool, url: str, output: Format
+) -> None:
     """Prints a result, computed now or the newest there is."""
-    document = asyncio.run(_document(project, experiment, latest=latest, url=url))
+    if latest and asked:
+        raise InvalidOption("--latest shows what there is and takes no other option; leave one of them out")
+    document = asyncio.run(_document(project, experiment, asked, latest=latest, url=url))
     if output is Format.JSON:
         print_json(document.model_dump_json(indent=2))
     else:
         out.print(report(document))
+
+
+def show_looks(project: str, experiment: str, *, url: str, output: Format) -> None:
+    """Prints who read which result when, newest first."""
+    path = f"/api/v1/projects/{project}/experiments/{experiment}/results/looks"
+    found = asyncio.run(_get(path, url))
+    if output is Format.JSON:
+        print_json(json.dumps(found, indent=2))
+        return
+    rows = [
+        [
+            each["at"],
+            each["actor"],
+            "exploratory" if each["is_exploratory"] else "planned reading",
+            "before its end" if each["is_early"] else "",
+            each["result"],
+        ]
+        for each in found["items"]
+    ]
+    out.print(table("", ["read at", "by", "reading", "early", "result"], rows))
+    if found["sentence"] is not None:
+        err.print(found["sentence"], style="yellow")
 
 
 def send_events(file: Path, *, project: str, environment: str, url: str) -> None:
@@ -75,12 +138,36 @@ async def _walk(client: Client, path: str) -> AsyncIterator[dict[str, Any]]:
             return
 
 
+async def _get(path: str, url: str) -> dict[str, Any]:
+    async with connected(url) as client:
+        return await client.get(path, limit=500)
+
+
+def _segment(text: str) -> dict[str, Any]:
+    key, mark, top = text.rpartition("=")
+    if not mark:
+        return {"key": text}
+    try:
+        return {"key": key, "top": int(top)}
+    except ValueError as error:
+        raise InvalidOption(f"{text!r} is not of the form PROPERTY=TOP", value=text) from error
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, mark, value = text.partition("=")
+    if not (key and mark and value):
+        raise InvalidOption(f"{text!r} is not of the form METRIC=OTHER", value=text)
+    return key, value
+
+
 async def _post(path: str, body: Mapping[str, Any], url: str) -> dict[str, Any]:
     async with connected(url) as client:
         return await client.post(path, body)
 
 
-async def _document(project: str, experiment: str, *, latest: bool, url: str) -> Document:
+async def _document(
+    project: str, experiment: str, asked: Mapping[str, Any], *, latest: bool, url: str
+) -> Document:
     async with connected(url) as client:
         if latest:
             answer = await client.get(f"/api/v1/projects/{project}/experiments/{experiment}/results/latest")
@@ -90,6 +177,7 @@ async def _document(project: str, experiment: str, *, latest: bool, url: str) ->
             answer = await client.results(
                 project,
                 experiment,
+                asked=asked,
                 progress=lambda share, note: bar.update(computing, completed=share, description=note),
             )
     return Document.model_validate(answer["document"])

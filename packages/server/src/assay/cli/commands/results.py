@@ -4,6 +4,7 @@ import asyncio
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from assay.analysis.bundle import Bundle, from_json, load, save
 from assay.analysis.document import Document
@@ -26,6 +27,14 @@ def export(project: str, experiment: str, target: Path, *, task: str | None, url
     err.print(f"Wrote [bold]{target}[/], content hash {bundle.document.content_hash}")
 
 
+def cancel(project: str, experiment: str, task: str, *, url: str) -> None:
+    """Asks for an analysis to be stopped, and says where it stands."""
+    path = f"/api/v1/projects/{project}/experiments/{experiment}/results/{task}/cancel"
+    found = asyncio.run(_post(path, url))
+    is_over = found["state"] in {"COMPLETED", "FAILED"}
+    err.print(f"It is {found['state']} and stays so" if is_over else "It is being stopped", highlight=False)
+
+
 def reproduce(path: Path, *, output: Format) -> None:
     """Prints whether a bundle's document follows from its record.
 
@@ -44,6 +53,11 @@ def reproduce(path: Path, *, output: Format) -> None:
             sep="\n",
             highlight=False,
         )
+
+
+async def _post(path: str, url: str) -> dict[str, Any]:
+    async with connected(url) as client:
+        return await client.post(path)
 
 
 async def _bundle(project: str, experiment: str, task: str | None, url: str) -> Bundle:
