@@ -175,23 +175,26 @@ def _crossed(means: Sequence[ArmMean]) -> ArmMean:
 
 
 def _change_sentence(found: Change, metric: MetricPlan, arm: str, other: str, other_arm: str) -> str:
-    where = f"in {other_arm} of {other}"
+    where = f"with arm {other_arm} of {other}"
     interval = found.interval
     if interval is None:
-        what = f"the effect of {arm} on {metric.name} is another {where}"
+        what = f"the effect of {arm} on {metric.name} differs {where}"
         return f"Whether {what} cannot be said: {found.problem}."
     unit = " points" if metric.kind.is_share else ""
     shown = [
         signed(float(end), is_share=metric.kind.is_share)
         for end in (interval.value, interval.lower, interval.upper)
     ]
-    ends = f"{shown[0]}{unit}, {shown[1]} to {shown[2]}"
     if found.finding == "differs":
         return (
-            f"The effect of {arm} on {metric.name} is another {where}, which runs on the same units "
-            f"({ends}): read it per arm of {other}, or run the two one after the other."
+            f"The effect of {arm} on {metric.name} differs {where}, which runs on the same units, by "
+            f"{shown[0]}{unit} ({shown[1]} to {shown[2]}): "
+            f"read it per arm of {other}, or run the two one after the other."
         )
-    return f"The effect of {arm} on {metric.name} is no other {where} by more than chance explains ({ends})."
+    return (
+        f"The effect of {arm} on {metric.name} differs {where} by no more than chance explains "
+        f"({shown[0]}{unit}, {shown[1]} to {shown[2]})."
+    )
 
 
 def _share(value: float | np.ndarray) -> str:

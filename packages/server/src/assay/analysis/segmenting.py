@@ -30,6 +30,9 @@ from assay_stats.results import Estimate
 Basis = Literal["plain", "adjusted"]
 
 
+FEWEST_SEGMENTS = 2
+
+
 @dataclass(frozen=True, slots=True)
 class _Asked:
     """One question: is the effect of an arm on a goal the same in all segments of a dimension?"""
@@ -61,7 +64,7 @@ def _asked(plan: Plan, metric: MetricPlan, arm: str, dimension: str, segments: S
     own = [segment for segment in segments if segment.dimension == dimension]
     found = [_effect(plan, metric, arm, segment) for segment in own]
     effects = [each for each, _ in found]
-    large = [_smaller_arm(plan, arm, segment) >= plan.reading.minimum_units for segment in own]
+    large = [_is_large(plan, arm, segment) for segment in own]
     values = np.array([float(each.value) for each in effects])
     errors = np.array([float(each.standard_error) for each in effects])
     scattered = segment_heterogeneity(
@@ -83,8 +86,9 @@ def _effect(plan: Plan, metric: MetricPlan, arm: str, segment: Segment) -> tuple
     return difference(*means, level=level), "plain"
 
 
-def _smaller_arm(plan: Plan, arm: str, segment: Segment) -> int:
-    return min(segment.cut.units.get(key, 0) for key in (plan.control, arm))
+def _is_large(plan: Plan, arm: str, segment: Segment) -> bool:
+    smaller = min(segment.cut.units.get(key, 0) for key in (plan.control, arm))
+    return smaller >= plan.reading.minimum_units
 
 
 def _answer(plan: Plan, asked: _Asked, adjusted: float) -> Heterogeneity:
@@ -105,7 +109,7 @@ def _answer(plan: Plan, asked: _Asked, adjusted: float) -> Heterogeneity:
         adjusted_p_value=compare.number(adjusted),
         finding=finding,
         sentence=_sentence(plan, asked, finding, adjusted),
-        problem=None if scattered.reason is None else scattered.reason.sentence,
+        problem=None if scattered.reason is None else _problem(plan, asked),
     )
 
 
@@ -129,14 +133,23 @@ def _sentence(plan: Plan, asked: _Asked, finding: str, adjusted: float) -> str:
     what = f"The effect of {asked.arm} on {asked.metric.name}"
     if finding == "unknown":
         return (
-            f"Whether {what[0].lower()}{what[1:]} differs by {asked.dimension} cannot be said: fewer than "
-            f"two segments have {plan.reading.minimum_units} units in both arms."
+            f"Whether {what[0].lower()}{what[1:]} differs by {asked.dimension} cannot be said: "
+            f"{_problem(plan, asked)}."
         )
     p_value = f"p = {probability(adjusted)}"
     if finding == "chance":
         return f"{what} does not differ by {asked.dimension} more than by chance ({p_value})."
     least, most = _extremes(asked)
     return f"{what} differs by {asked.dimension} ({p_value}): least in {least}, most in {most}."
+
+
+def _problem(plan: Plan, asked: _Asked) -> str:
+    large = [at for at, segment in enumerate(asked.segments) if _is_large(plan, asked.arm, segment)]
+    reasons = [asked.effects[at].reason for at in large]
+    unclear = next((reason for reason in reasons if reason is not None), None)
+    if len(large) < FEWEST_SEGMENTS or unclear is None:
+        return f"fewer than two segments have {plan.reading.minimum_units} units in both arms"
+    return unclear.sentence
 
 
 def _extremes(asked: _Asked) -> tuple[str, str]:

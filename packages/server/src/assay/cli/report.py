@@ -69,7 +69,9 @@ def _differing(document: Document) -> list[RenderableType]:
     """Segments side by side with what is believed of them, then a line per trend and per other experiment."""
     kinds = {metric.metric: metric for metric in document.metrics}
     ringing = {"differs", "fades", "grows"}
-    lines = [*document.heterogeneity, *document.novelty, *document.interactions]
+    # What rings stands among the alarms below.
+    quiet = [each for each in (*document.novelty, *document.interactions) if each.finding not in ringing]
+    lines = [*document.heterogeneity, *quiet]
     named = [each.experiment for each in document.shared_units if not each.is_tested]
     failure = document.disturbances_failure
     return [
@@ -87,7 +89,7 @@ def _shrunken(found: Heterogeneity, metric: MetricResult) -> RenderableType:
             each.value or each.kind,
             f"{each.control_units:,} and {each.arm_units:,}",
             f"{shown(each.estimate)} [{shown(each.low)}, {shown(each.high)}]",
-            "too few units"
+            MISSING
             if each.shrunken is None
             else f"{shown(each.shrunken)} [{shown(each.shrunken_low)}, {shown(each.shrunken_high)}]",
         ]
