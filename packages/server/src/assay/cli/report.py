@@ -132,9 +132,17 @@ def _view(comparison: Comparison, shown: Show) -> str:
 def _conclusions(document: Document) -> list[Text]:
     """What needs somebody's attention, then what to do about each arm."""
     causes = [] if document.diagnosis is None else document.diagnosis.causes[:1]
+    ringing = [] if document.diagnosis is None else document.diagnosis.segments
     return [
         *(Text(alarm, "yellow") for alarm in document.alarms),
         *(Text(f"Most likely cause of the split: {cause.sentence}", "yellow") for cause in causes),
+        *(
+            Text(
+                f"Not split as planned: {each.dimension} = {each.value}, p {probability(each.p_value)}",
+                "yellow",
+            )
+            for each in ringing
+        ),
         *(Text(f"{decided.arm}: {decided.sentence}", "bold") for decided in document.decisions),
     ]
 

@@ -200,7 +200,7 @@ def _sides(comparison: Comparison, claim: Claim | None, scale: figures.Scale) ->
     if adjusted is None or (claim is not None and claim.finding is Finding.EARLY):
         return []
     reduced = adjusted.variance_reduction
-    note = "" if reduced is None else f"{percent(reduced)} of the variance is gone"
+    note = f"{percent(reduced)} less variance" if reduced is not None and reduced > 0 else "no less variance"
     return [
         Side(
             "as seen",

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from assay.analysis.document import ArmUnits, Document, Excluded, Read, SampleRatio
+from assay.analysis.document import ArmUnits, Document, Excluded, Read, RingingSegment, SampleRatio
 from assay.analysis.schemas import ResultOut
 from assay.experiments.schemas import ExperimentOut
 from assay.metrics.schemas import MetricOut
@@ -54,6 +54,7 @@ class Split:
     sentence: str
     p_value: Figure
     causes: Sequence[str]
+    segments: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,10 +170,19 @@ def _split(document: Document) -> Split:
     is_watched = diagnosis is not None and document.read is not None and not document.read.is_final
     found = diagnosis.p_value if diagnosis is not None and is_watched else ratio.p_value
     causes = [] if diagnosis is None else [cause.sentence for cause in diagnosis.causes[:MOST_CAUSES]]
-    return _judged_split(ratio, figures.p_value(found), causes)
+    ringing = [] if diagnosis is None else [_ringing(each) for each in diagnosis.segments]
+    return _judged_split(ratio, figures.p_value(found), causes, ringing)
 
 
-def _judged_split(ratio: SampleRatio, p_value: Figure, causes: Sequence[str]) -> Split:
+def _ringing(segment: RingingSegment) -> str:
+    units = ", ".join(f"{arm} {count:,}" for arm, count in segment.units.items())
+    p_value = figures.p_value(segment.p_value).text
+    return f"{segment.dimension} = {segment.value}: {units} (p = {p_value}, corrected, valid at all looks)"
+
+
+def _judged_split(
+    ratio: SampleRatio, p_value: Figure, causes: Sequence[str], segments: Sequence[str]
+) -> Split:
     if ratio.suspicious:
         found = "an arm of weight 0 has units" if p_value.value is None else f"p = {p_value.text}"
         sentence = (
@@ -183,7 +193,7 @@ def _judged_split(ratio: SampleRatio, p_value: Figure, causes: Sequence[str]) ->
         sentence = f"Whether the split is as planned cannot be computed, because {ratio.undefined.sentence}."
     else:
         sentence = f"The units are split as the weights say (p = {p_value.text})."
-    return Split(ratio.suspicious, sentence, p_value, causes)
+    return Split(ratio.suspicious, sentence, p_value, causes, segments)
 
 
 def _excluded(excluded: Excluded) -> list[str]:
