@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import scipy.stats
+from numpy.typing import NDArray
 
 from assay.analysis.document import Document
 from assay.analysis.experiment import Options, complete, distinct_events, observe_events, plan_of
@@ -45,20 +46,25 @@ class World:
 def events_of(world: World, seed: int, *, units: int = 3_000) -> tuple[pa.Table, pa.Table]:
     """Events of the experiment, and exposures of another one that half of the units were in."""
     rng = np.random.default_rng(seed)
-    arms, others = rng.integers(0, 2, units), rng.integers(0, 2, units)
+    arms: list[int] = rng.integers(0, 2, units).tolist()
+    others: NDArray[np.int64] = rng.integers(0, 2, units)
     met, country = rng.random(units) < 0.5, rng.choice(COUNTRIES, units)
     entered = rng.uniform(0, 4 * 24, units)
     rows = [_row("exposure", "e", n, entered[n], "ab"[arms[n]], None, country[n]) for n in range(units)]
     meeting = [
-        _row("exposure", "other", n, entered[n] + 1, ("off", "on")[others[n]], None, None)
+        _row("exposure", "other", int(n), entered[n] + 1, ("off", "on")[others[n]], None, None)
         for n in np.flatnonzero(met)
     ]
     lift = world.lift + world.clash * (met & (others == 1)) + world.french * (country == "fr")
     for day in range(7):
-        factor = 1 + arms * (lift + world.fading * (1 - day / 3))
-        who = np.repeat(np.arange(units), rng.poisson(ACTIVITY[day] * factor))
+        factor = 1 + np.array(arms) * (lift + world.fading * (1 - day / 3))
+        times: NDArray[np.int64] = rng.poisson(ACTIVITY[day] * factor)
+        who = np.repeat(np.arange(units), times)
         hours = entered[who] + 24 * day + rng.uniform(0, 24, len(who))
-        rows += [_row("event", "order", n, at, None, 1.0, None) for n, at in zip(who, hours, strict=True)]
+        rows += [
+            _row("event", "order", n, at, None, 1.0, None)
+            for n, at in zip(who.tolist(), hours.tolist(), strict=True)
+        ]
     rows.append(_row("event", "order", units, 12 * 24.0, None, 1.0, None))
     return _table(rows), _table(meeting)
 
@@ -173,9 +179,10 @@ def test_reordered_split_and_repeated_batches_are_the_same_document() -> None:
     rng = np.random.default_rng(6)
 
     def again(table: pa.Table) -> pa.Table:
-        rows = table.to_pylist()
+        rows: list[dict[str, Any]] = table.to_pylist()
         places = [*range(len(rows)), *rng.integers(0, len(rows), len(rows) // 10).tolist()]
-        return pa.Table.from_pylist([rows[place] for place in rng.permutation(places)], schema=EVENTS)
+        order: list[int] = rng.permutation(places).tolist()
+        return pa.Table.from_pylist([rows[place] for place in order], schema=EVENTS)
 
     first = document_of((own, others))
     engine = local_engine()

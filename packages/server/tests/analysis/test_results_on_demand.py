@@ -10,6 +10,7 @@ import anyio.to_thread
 import httpx2
 import pytest
 from duckdb import InterruptException
+from ibis.expr.types import Table
 
 from assay.analysis import looks
 from assay.analysis.computing import collect
@@ -239,10 +240,12 @@ async def test_an_analysis_that_takes_too_long_is_a_timeout_and_neither_an_error
 
 async def test_an_interrupt_ends_the_engine_s_query_and_blanks_no_metric() -> None:
     engine = local_engine()
-    endless = engine.sql(
-        "SELECT 'exposure' AS kind, 'e' AS name, (i % 1000)::VARCHAR AS unit, 'a' AS variant, "
-        "TIMESTAMPTZ '2026-01-01' AS at, NULL::DOUBLE AS value FROM range(40000000000) AS r(i)"
+    engine.con.execute(
+        "CREATE VIEW endless AS SELECT 'exposure' AS kind, 'e' AS name, (i % 1000)::VARCHAR AS unit, "
+        "'a' AS variant, TIMESTAMPTZ '2026-01-01' AS at, NULL::DOUBLE AS value "
+        "FROM range(40000000000) AS r(i)"
     )
+    tables: Mapping[str | None, Table] = {None: complete(engine.table("endless"))}
     plan = a_plan(a_metric("spent", kind="mean", event="order"))
     done = threading.Event()
 
@@ -253,7 +256,7 @@ async def test_an_interrupt_ends_the_engine_s_query_and_blanks_no_metric() -> No
 
     threading.Thread(target=interrupt, daemon=True).start()
     with anyio.fail_after(60), pytest.raises(InterruptException):
-        await anyio.to_thread.run_sync(collect, {None: complete(endless)}, plan)
+        await anyio.to_thread.run_sync(collect, tables, plan)
     done.set()
 
 

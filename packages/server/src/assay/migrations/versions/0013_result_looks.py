@@ -26,7 +26,7 @@ def upgrade() -> None:
             ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_result_look")),
-        sa.UniqueConstraint("result", "actor", name=op.f("uq_result_look_result")),
+        sa.UniqueConstraint("result", "actor", name=op.f("uq_result_look_result_actor")),
     )
     op.create_index("ix_result_look_experiment_id_id", "result_look", ["experiment_id", "id"])
 
