@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import ibis
 import numpy as np
@@ -47,7 +47,7 @@ def events_of(world: World, seed: int, *, units: int = 3_000) -> tuple[pa.Table,
     """Events of the experiment, and exposures of another one that half of the units were in."""
     rng = np.random.default_rng(seed)
     arms: list[int] = rng.integers(0, 2, units).tolist()
-    others: NDArray[np.int64] = rng.integers(0, 2, units)
+    others: list[int] = rng.integers(0, 2, units).tolist()
     met, country = rng.random(units) < 0.5, rng.choice(COUNTRIES, units)
     entered = rng.uniform(0, 4 * 24, units)
     rows = [_row("exposure", "e", n, entered[n], "ab"[arms[n]], None, country[n]) for n in range(units)]
@@ -55,10 +55,10 @@ def events_of(world: World, seed: int, *, units: int = 3_000) -> tuple[pa.Table,
         _row("exposure", "other", int(n), entered[n] + 1, ("off", "on")[others[n]], None, None)
         for n in np.flatnonzero(met)
     ]
-    lift = world.lift + world.clash * (met & (others == 1)) + world.french * (country == "fr")
+    lift = world.lift + world.clash * (met & (np.array(others) == 1)) + world.french * (country == "fr")
     for day in range(7):
         factor = 1 + np.array(arms) * (lift + world.fading * (1 - day / 3))
-        times: NDArray[np.int64] = rng.poisson(ACTIVITY[day] * factor)
+        times = cast("NDArray[np.int64]", rng.poisson(ACTIVITY[day] * factor))
         who = np.repeat(np.arange(units), times)
         hours = entered[who] + 24 * day + rng.uniform(0, 24, len(who))
         rows += [

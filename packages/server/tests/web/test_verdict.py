@@ -2,15 +2,22 @@
 
 from typing import Literal
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assay.analysis.document import Claim, Comparison, Estimate
+from assay.analysis.effects_over_time import change_of_interval, trend_of_interval
 from assay.analysis.methods import Finding
+from assay.web.differing import TONES, WORDS
 from assay.web.figures import PLAIN, POINTS, Scale
 from assay.web.metric_card import ComparisonLine, metric_card
 from assay.web.verdict import Tone, Verdict, disagreement, verdict
+from assay_stats.checks import as_floats
+from assay_stats.sequential import AlwaysValidEstimate
+from assay_stats.tails import Alternative
+from assay_stats.undefined import DEFINED
 
 from .factories import a_comparison, a_document, a_metric_result, an_estimate, an_experiment, undefined
 
@@ -171,3 +178,28 @@ def test_a_card_says_what_stands_beside_the_claim() -> None:
         "3 days are left to the planned units.",
         "Exploratory",
     ]
+
+
+@settings(deadline=None)
+@given(ends, ends)
+def test_every_word_about_a_trend_or_another_experiment_follows_from_its_interval(
+    first: float, second: float
+) -> None:
+    low, high = min(first, second), max(first, second)
+    middle = as_floats((low + high) / 2)
+    interval = AlwaysValidEstimate(
+        value=middle, lower=as_floats(low), upper=as_floats(high), standard_error=as_floats(1.0),
+        statistic=middle, p_value=as_floats(0.5), degrees_of_freedom=as_floats(np.inf),
+        level=as_floats(0.99), null=as_floats(0.0), log_e_value=as_floats(0.0),
+        alternative=Alternative.TWO_SIDED, method="", reason_codes=DEFINED,
+    )  # fmt: skip
+    excludes_zero = not low <= 0 <= high
+
+    changed = change_of_interval(interval)
+    trending = trend_of_interval(interval, mean_lift=1.0)
+
+    assert (changed == "differs") == excludes_zero
+    assert (trending != "steady") == excludes_zero
+    assert (trending == "grows") == (low > 0)
+    assert {TONES[changed], TONES[trending]} <= ({Tone.WORSE} if excludes_zero else {Tone.OPEN})
+    assert {WORDS[changed], WORDS[trending]}.isdisjoint({"Not beyond chance"}) == excludes_zero

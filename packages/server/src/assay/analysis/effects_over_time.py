@@ -12,7 +12,7 @@ import numpy as np
 
 from assay.analysis.readers import UNPLANNED_UNITS
 from assay_stats.estimands import ArmMean
-from assay_stats.heterogeneity import PeriodLifts, interaction, lift_trend, period_lifts
+from assay_stats.heterogeneity import interaction, lift_trend, period_lifts
 from assay_stats.moments import JointMoments
 from assay_stats.results import Estimate, Interval
 from assay_stats.sequential import (
@@ -93,7 +93,15 @@ def trend(aging: Aging, *, alpha: float, minimum_units: int) -> Trend:
     if found.reason is not None:
         return Trend(shown, None, "unknown", found.reason.sentence)
     interval = _always_valid(found, aging.units, alpha)
-    return Trend(shown, interval, _trend_finding(lifts, interval))
+    mean = float(np.average(lifts.values, weights=lifts.precision))
+    return Trend(shown, interval, trend_of_interval(interval, mean_lift=mean))
+
+
+def trend_of_interval(interval: Interval, *, mean_lift: float) -> TrendFinding:
+    """What an interval of a change per day says; an end on 0 does not exclude it."""
+    if interval.lower <= 0 <= interval.upper:
+        return "steady"
+    return "grows" if (interval.lower > 0) == (mean_lift > 0) else "fades"
 
 
 def _always_valid(found: Estimate, units: float, alpha: float) -> AlwaysValidEstimate:
@@ -128,13 +136,6 @@ def _lifts_of(aging: Aging, periods: Sequence[int]) -> list[tuple[float, float]]
     with np.errstate(all="ignore"):
         errors = np.sqrt(np.diag(found.covariance))
     return [(float(value), float(error)) for value, error in zip(found.values, errors, strict=True)]
-
-
-def _trend_finding(lifts: PeriodLifts, interval: Interval) -> TrendFinding:
-    if interval.lower <= 0 <= interval.upper:
-        return "steady"
-    mean = float(np.average(lifts.values, weights=lifts.precision))
-    return "grows" if (interval.lower > 0) == (mean > 0) else "fades"
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,5 +179,9 @@ def change(crossed: Crossed, *, alpha: float, minimum_units: int) -> Change:
     if found.reason is not None:
         return Change(None, "unknown", found.reason.sentence)
     interval = _always_valid(found, float(crossed.units.sum()), alpha)
-    differs = not interval.lower <= 0 <= interval.upper
-    return Change(interval, "differs" if differs else "no_difference")
+    return Change(interval, change_of_interval(interval))
+
+
+def change_of_interval(interval: Interval) -> InteractionFinding:
+    """What an interval of a change of an effect says; an end on 0 does not exclude it."""
+    return "no_difference" if interval.lower <= 0 <= interval.upper else "differs"

@@ -111,7 +111,9 @@ async def _latest(tx: ReadSession, row: Experiment) -> tuple[_Result, datetime] 
     known = await jobs.latest_result(tx, kind=RESULTS, subject=str(row.id))
     if known is None:
         return None
-    task, document = known
+    task, found = known
+    # Before there were records the document was all that was kept.
+    document = found.get("document", found)
     try:
         return _Result.model_validate(document), task.finished_at or task.created_at
     except ValidationError:
