@@ -212,7 +212,9 @@ def _route(method: str, path: str, operation: dict[str, Any]) -> str:
 
 def _schema_name(content: dict[str, Any]) -> str:
     schema = content.get("content", {}).get("application/json", {}).get("schema", {})
-    names = [part["$ref"].rpartition("/")[2] for part in schema.get("oneOf", [schema]) if "$ref" in part]
+    # A body that may be left out is a schema or null.
+    parts = schema.get("oneOf") or schema.get("anyOf") or [schema]
+    names = [part["$ref"].rpartition("/")[2] for part in parts if "$ref" in part]
     if names:
         return " or ".join(f"`{name}`" for name in names)
     return f"`{schema.get('title', schema['type'])}`" if schema else ""

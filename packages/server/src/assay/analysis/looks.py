@@ -50,11 +50,12 @@ def error_rate(alpha: float, looks: int) -> float:
     """Chance of a false finding when a fixed test counts at each of several equally spaced looks."""
     # Statistics are loaded by the first calculation, not by every start.
     import numpy as np  # noqa: PLC0415
-    from scipy.special import ndtri  # noqa: PLC0415
 
     from assay_stats.sequential import crossing  # noqa: PLC0415
+    from assay_stats.tails import Alternative, critical_value  # noqa: PLC0415
 
-    critical = np.full(looks, -ndtri(alpha / 2))
+    normal = np.asarray(np.inf)
+    critical = np.full(looks, critical_value(np.asarray(1 - alpha), normal, Alternative.TWO_SIDED))
     leaves = crossing(np.arange(1, looks + 1) / looks, upper=critical, lower=-critical)
     return float(leaves.upper.sum() + leaves.lower.sum())
 
