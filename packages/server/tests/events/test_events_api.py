@@ -167,7 +167,7 @@ async def test_an_event_is_about_the_first_of_its_units(
 
     assert "neither `unit` nor `units`" in answer.json()["verdicts"][2]["reason"]
     async with database.reading() as tx:
-        rows = await tx.execute(text("SELECT unit, units FROM event ORDER BY event_id"))
+        rows = await tx.execute(text("SELECT unit, CAST(units AS json) FROM event ORDER BY event_id"))
         assert [tuple(row) for row in rows] == [("d", units), ("u", units)]
 
 

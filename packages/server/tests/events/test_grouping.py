@@ -72,7 +72,7 @@ async def test_what_arrives_meanwhile_shares_one_transaction(database: Database)
 
 
 async def test_a_batch_that_cannot_be_stored_fails_alone(database: Database) -> None:
-    poison = Sorted([a_row("bad", properties="{not json")])
+    poison = Sorted([a_row("bad", properties="\x00")])
     async with watched(database) as (inner, committer, place):
         inner.open.clear()
         stores = [committer.store(place, each) for each in (a_batch("1"), poison, a_batch("2"))]

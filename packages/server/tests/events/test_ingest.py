@@ -60,7 +60,7 @@ def test_the_first_of_equal_identifiers_wins() -> None:
 
     arrival = Arrival(new_id(), sort([one, two], now=NOW, max_ahead=HOUR))
 
-    ((_, row),) = distinct([arrival]).rows
+    (row,) = distinct([arrival]).rows[arrival.environment_id].values()
 
     assert row.value == 1.0
 

@@ -133,7 +133,9 @@ def traces(name: str, values: dict[str, Any]) -> dict[str, Any]:
 async def stored(database: Database) -> list[tuple[object, ...]]:
     async with database.reading() as tx:
         rows = await tx.execute(
-            text("SELECT name, variant, unit, properties->>'service' FROM event WHERE kind = 'exposure'")
+            text(
+                "SELECT name, variant, unit, properties::json->>'service' FROM event WHERE kind = 'exposure'"
+            )
         )
         return [tuple(row) for row in rows]
 

@@ -31,7 +31,7 @@ async def test_sealing_changes_no_row(lake: Lake) -> None:
     assert [row["event_id"] for row in before] == ["1", "2", "3"]
     assert await lake.rows() == before
     assert before[0]["at"] == NOON
-    assert before[0]["properties"] == '{"n": 3, "plan": "pro"}'
+    assert before[0]["properties"] == '{"plan":"pro","n":3}'
 
 
 async def test_what_comes_after_sealing_is_read_beside_it(lake: Lake) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Collection
 import msgspec
 
 from assay.events import ingest
-from assay.events.ingest import Counts, Rejection, Sorted
+from assay.events.ingest import Counts, Sorted
 from assay.events.schemas import BatchOut, EventVerdict
 
 _BETWEEN = '","verdict":"accepted","reason":null},{"id":"'
@@ -37,7 +37,7 @@ def describe(batch: Sorted, *, known: Collection[str], clock_ahead_seconds: floa
 
 
 def _all_accepted(batch: Sorted, counted: Counts, clock_ahead_seconds: float | None) -> bytes | None:
-    names = [item.event_id for item in batch.items if not isinstance(item, Rejection)]
+    names = batch.identifiers
     # Only identifiers that JSON writes as they are can be joined without being written one by one.
     if not names or _encode(names) != ('["' + '","'.join(names) + '"]').encode():
         return None

@@ -113,7 +113,7 @@ _RECORD_SIZE = text("""
 _KNOWN = text("SELECT environment_id, version FROM lake_table ORDER BY environment_id")
 _KEEP_RECENT = text("""
     INSERT INTO event_recent (environment_id, unit, received_at, properties)
-    SELECT DISTINCT ON (unit) :environment_id, unit, received_at, properties
+    SELECT DISTINCT ON (unit) :environment_id, unit, received_at, CAST(properties AS jsonb)
     FROM (
         SELECT unit, received_at, properties FROM event
         WHERE slot = :slot AND environment_id = :environment_id AND kind = 'exposure'

@@ -22,7 +22,8 @@ _BUFFERED = text("""
     WITH gone AS (
         DELETE FROM event
         WHERE environment_id = :environment_id AND (
-            unit = :unit OR EXISTS (SELECT FROM jsonb_each_text(units) AS other WHERE other.value = :unit)
+            unit = :unit
+            OR EXISTS (SELECT FROM json_each_text(CAST(units AS json)) AS other WHERE other.value = :unit)
         )
         RETURNING event_id
     ) SELECT count(*) FROM gone

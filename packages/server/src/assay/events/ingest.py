@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import cached_property
 
 import msgspec
 
@@ -51,7 +52,7 @@ class Rejection(msgspec.Struct, frozen=True, gc=False):
     body: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Sorted:
     """The batch in its order: what may be stored, and what may not.
 
@@ -64,10 +65,15 @@ class Sorted:
     ahead: int = 0
     max_ahead_seconds: float = 0.0
 
-    @property
+    @cached_property
     def rows(self) -> list[Row]:
         """What may be stored, in order; an identifier may be there several times."""
-        return [item for item in self.items if isinstance(item, Row)]
+        return [item for item in self.items if type(item) is Row]
+
+    @cached_property
+    def identifiers(self) -> list[str]:
+        """Those of the rows, in order."""
+        return [row.event_id for row in self.rows]
 
     @property
     def rejections(self) -> list[Rejection]:
@@ -75,13 +81,20 @@ class Sorted:
         return [item for item in self.items if isinstance(item, Rejection)]
 
 
-def sort(batch: Sequence[AnyEvent | Malformed], *, now: datetime, max_ahead: timedelta) -> Sorted:
-    """Rows to store and rejections with reasons, one per item, in the order they came."""
+def sort(
+    batch: Sequence[AnyEvent | Malformed], *, now: datetime, max_ahead: timedelta, may_hold_nul: bool = True
+) -> Sorted:
+    """Rows to store and rejections with reasons, one per item, in the order they came.
+
+    Args:
+        may_hold_nul: Whether a text may contain the character NUL or a value be infinite; JSON without
+            `\\u0000` cannot, and looking for it once in the body saves looking into every event.
+    """
     latest = now + max_ahead
-    items = [_judge(event, latest=latest) for event in batch]
-    if not _is_storable(items):
+    items = [_judge(event, latest) for event in batch]
+    if may_hold_nul:
         items = [_storable(item, event) for item, event in zip(items, batch, strict=True)]
-    ahead = [item.at for item in items if isinstance(item, Row) and item.at > now]
+    ahead = [item.at for item in items if type(item) is Row and item.at > now]
     furthest = (max(ahead) - now).total_seconds() if ahead else 0.0
     return Sorted(items, len(ahead), furthest)
 
@@ -99,26 +112,23 @@ class Distinct:
     """What several arrivals hold, each event once.
 
     Attributes:
-        rows: The first row of each identifier, with its environment.
+        rows: By environment, the first row of each identifier.
         known: For each arrival, its identifiers that an earlier one has too.
     """
 
-    rows: list[tuple[uuid.UUID, Row]]
+    rows: dict[uuid.UUID, dict[str, Row]]
     known: list[set[str]]
 
 
 def distinct(arrivals: Sequence[Arrival]) -> Distinct:
     """The events of arrivals that share a transaction; of equal identifiers the first is the event."""
-    rows: list[tuple[uuid.UUID, Row]] = []
+    rows: dict[uuid.UUID, dict[str, Row]] = {}
     known: list[set[str]] = []
-    seen: dict[uuid.UUID, set[str]] = {}
     for arrival in arrivals:
-        before = seen.setdefault(arrival.environment_id, set())
-        # Backwards, so that the first of equal identifiers is the one that stays.
-        first = {row.event_id: row for row in reversed(arrival.batch.rows)}
-        known.append(before & first.keys())
-        rows.extend([(arrival.environment_id, row) for name, row in first.items() if name not in before])
-        before.update(first)
+        batch, before = arrival.batch, rows.setdefault(arrival.environment_id, {})
+        known.append(before.keys() & batch.identifiers)
+        for identifier, row in zip(batch.identifiers, batch.rows, strict=True):
+            before.setdefault(identifier, row)
     return Distinct(rows, known)
 
 
@@ -137,9 +147,9 @@ def counts(batch: Sorted, *, known: Collection[str]) -> Counts:
     Args:
         known: Identifiers that were stored before this batch.
     """
-    rows = batch.rows
-    accepted = len({row.event_id for row in rows}.difference(known))
-    return Counts(accepted, len(rows) - accepted, len(batch.items) - len(rows))
+    rows = len(batch.rows)
+    accepted = len(set(batch.identifiers).difference(known))
+    return Counts(accepted, rows - accepted, len(batch.items) - rows)
 
 
 @dataclass(slots=True)
@@ -192,21 +202,22 @@ def verdicts(
     return answers
 
 
-def _judge(event: AnyEvent | Malformed, *, latest: datetime) -> Row | Rejection:
+def _judge(event: AnyEvent | Malformed, latest: datetime) -> Row | Rejection:
     if isinstance(event, Malformed):
         return Rejection(event.id, event.reason, event.body)
-    reason = _fault(event, latest=latest)
+    reason = _fault(event, latest)
     return _row(event) if reason is None else _rejection(event, reason)
 
 
-def _fault(event: AnyEvent, *, latest: datetime) -> str | None:
-    if event.at > latest:
+def _fault(event: AnyEvent, latest: datetime) -> str | None:
+    at = event.at
+    if at > latest:
         return (
-            f"at {event.at.isoformat()} lies in the future (accepted up to {latest.isoformat()}); "
+            f"at {at.isoformat()} lies in the future (accepted up to {latest.isoformat()}); "
             "set the sender's clock"
         )
-    if event.at < _EARLIEST:
-        return f"at {event.at.isoformat()} lies before year 1 in UTC"
+    if at.year == 1 and at < _EARLIEST:
+        return f"at {at.isoformat()} lies before year 1 in UTC"
     if event.unit is None and event.units is None:
         return "it has neither `unit` nor `units`; say who it is about"
     return None
@@ -226,16 +237,6 @@ def _row(event: AnyEvent) -> Row:
 def _derived_id(event: AnyEvent) -> str:
     # The content is the identity: the same event sent again without an id is the same event.
     return "derived:" + hashlib.blake2b(_canonical(event), digest_size=16).hexdigest()
-
-
-def _is_storable(items: Sequence[Row | Rejection]) -> bool:
-    # One look at all texts together: hardly ever is there a batch that has to be looked at one by one.
-    rows = [item for item in items if isinstance(item, Row)]
-    texts = "".join(
-        [f"{row.event_id}{row.name}{row.unit}{row.units}{row.variant}{row.properties}" for row in rows]
-    )
-    total = sum([row.value for row in rows if row.value is not None])
-    return "\x00" not in texts and "\\u0000" not in texts and math.isfinite(total)
 
 
 def _storable(item: Row | Rejection, event: AnyEvent | Malformed) -> Row | Rejection:

@@ -25,13 +25,14 @@ class Event(Base):
 
     `name` is the event's name, or the experiment's key for an exposure. Each of the two slots is a partition
     of its own: one is written while the other is sealed and then emptied as a whole. There is no foreign key
-    to the environment, which would be checked for each row; the row of `event_tally` has one.
+    to the environment, which would be checked for each row; the row of `event_tally` has one. Likewise there
+    is no index but the key's, and `units` and `properties` are the JSON texts that analysis will read: rows
+    that stay for minutes and are read as a whole are not worth parsing and indexing.
     """
 
     __tablename__ = "event"
     __table_args__ = (
         PrimaryKeyConstraint("slot", "environment_id", "event_id"),
-        Index("ix_event_environment_id_kind_name", "environment_id", "kind", "name"),
         {"postgresql_partition_by": "LIST (slot)"},
     )
 
@@ -41,12 +42,12 @@ class Event(Base):
     kind: Mapped[str]
     name: Mapped[str]
     unit: Mapped[str]
-    units: Mapped[dict[str, Any] | None]
+    units: Mapped[str | None]
     at: Mapped[datetime]
     received_at: Mapped[datetime]
     variant: Mapped[str | None]
     value: Mapped[float | None]
-    properties: Mapped[dict[str, Any] | None]
+    properties: Mapped[str | None]
 
 
 class EventBuffer(Base):

@@ -13,7 +13,7 @@ from assay.core.database import libpq_url
 from assay.events.locks import files_lock_of
 
 _COLUMNS = """
-    event_id, kind, name, unit, units::text, at, received_at, variant, value, properties::text,
+    event_id, kind, name, unit, units, at, received_at, variant, value, properties,
     (at AT TIME ZONE 'UTC')::date AS day
 """
 # Values travel as settings of the session: with parameters the driver does without COPY, at half the speed

@@ -24,6 +24,7 @@ from assay.projects.service import DEFAULT_ENVIRONMENT, DEFAULT_PROJECT
 from assay.shared.ids import Key
 
 RETRY_AFTER_SECONDS = 1
+ESCAPED_NUL = rb"\u0000"
 ProjectKey = Annotated[Key, Query(description="Project of the events, unless a key says it.")]
 EnvironmentKey = Annotated[Key, Query(description="Their environment, likewise.")]
 Reader = Callable[[bytes], Sequence[AnyEvent | Malformed]]
@@ -72,12 +73,13 @@ class Reception:
             read = reader(self.request.headers.get("content-type"))
             environment_id = await self.place()
             with self.intake.committer.room(self._announced_bytes()):
-                batch = ingest.sort(read(await self._body()), now=utc_now(), max_ahead=self._max_ahead)
+                batch = self._sorted(read, await self._body())
                 return Stored(batch, await self.intake.committer.store(environment_id, batch))
 
-    @property
-    def _max_ahead(self) -> timedelta:
-        return timedelta(seconds=self.settings.event_max_ahead_seconds)
+    def _sorted(self, read: Reader, body: bytes) -> Sorted:
+        max_ahead = timedelta(seconds=self.settings.event_max_ahead_seconds)
+        may_hold_nul = ESCAPED_NUL in body or b"\x00" in body
+        return ingest.sort(read(body), now=utc_now(), max_ahead=max_ahead, may_hold_nul=may_hold_nul)
 
     def _announced_bytes(self) -> int:
         headers = self.request.headers

@@ -9,13 +9,14 @@ from sqlalchemy import text
 from assay.core.database import ReadSession
 
 _RECENT = text("""
-    SELECT DISTINCT ON (unit) unit, properties
+    SELECT DISTINCT ON (unit) unit, CAST(properties AS jsonb)
     FROM (
         SELECT unit, properties, received_at FROM (
             SELECT unit, properties, received_at FROM event
             WHERE environment_id = :environment_id AND kind = 'exposure'
             UNION ALL
-            SELECT unit, properties, received_at FROM event_recent WHERE environment_id = :environment_id
+            SELECT unit, CAST(properties AS text), received_at FROM event_recent
+            WHERE environment_id = :environment_id
         ) AS known
         ORDER BY received_at DESC
         LIMIT :limit

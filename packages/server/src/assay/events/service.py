@@ -11,7 +11,8 @@ from assay.core.config import Settings
 from assay.core.database import ReadSession, WriteSession
 from assay.events import answering, appending, ingest, rejected, repository, tally, wire
 from assay.events import status as event_status
-from assay.events.ingest import Arrival, Counts, Row, Sorted
+from assay.events.appending import Place
+from assay.events.ingest import Arrival, Counts, Distinct, Row, Sorted
 from assay.events.models import RejectedEvent
 from assay.events.schemas import BatchOut, EventStatusOut, ForgottenOut
 from assay.events.wire import AnyEvent, Malformed
@@ -50,9 +51,7 @@ async def store_together(tx: WriteSession, arrivals: Sequence[Arrival], *, now: 
         For each batch its identifiers that were stored before it.
     """
     events = ingest.distinct(arrivals)
-    stored = (
-        await appending.append(tx, events.rows, received_at=now) if events.rows else set[appending.Place]()
-    )
+    stored = await _append(tx, events, now)
     known = [
         before | _stored_of(arrival, stored) for arrival, before in zip(arrivals, events.known, strict=True)
     ]
@@ -93,11 +92,15 @@ async def replay(
     return Counts(counted.accepted, counted.repeated, len(kept) - len(passed))
 
 
-def _stored_of(arrival: Arrival, stored: Set[appending.Place]) -> set[str]:
+async def _append(tx: WriteSession, events: Distinct, now: datetime) -> set[Place]:
+    if not any(events.rows.values()):
+        return set()
+    return await appending.append(tx, events.rows, received_at=now)
+
+
+def _stored_of(arrival: Arrival, stored: Set[Place]) -> set[str]:
     place = arrival.environment_id
-    return (
-        {row.event_id for row in arrival.batch.rows if (place, row.event_id) in stored} if stored else set()
-    )
+    return {name for name in arrival.batch.identifiers if (place, name) in stored} if stored else set()
 
 
 async def status(tx: ReadSession, project: str, environment: str, *, now: datetime) -> EventStatusOut:
