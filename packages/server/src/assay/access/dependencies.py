@@ -7,7 +7,7 @@ from fastapi import Depends, Request
 from assay.access.keys import presented_token
 
 
-def _token(request: Request) -> str | None:
+async def _token(request: Request) -> str | None:
     return presented_token(request.headers.get("authorization"), request.headers.get("x-api-key"))
 
 

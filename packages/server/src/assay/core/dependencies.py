@@ -13,11 +13,12 @@ from assay.core.config import Settings
 from assay.core.database import Database, ReadSession, WriteSession, retry_transient
 
 
-def _database(request: Request) -> Database:
+# Without waiting for anything: what is not `async` is run in a thread, which takes longer than most answers.
+async def _database(request: Request) -> Database:
     return request.state.database
 
 
-def _settings(request: Request) -> Settings:
+async def _settings(request: Request) -> Settings:
     return request.state.settings
 
 

@@ -95,11 +95,11 @@ class Reception:
         return decoding.inflate(body, encoding, max_bytes=self.settings.max_body_bytes)
 
 
-def _intake(request: Request) -> Intake:
+async def _intake(request: Request) -> Intake:
     return request.state.intake
 
 
-def _reception(
+async def _reception(
     request: Request,
     settings: AppSettings,
     intake: Annotated[Intake, Depends(_intake)],

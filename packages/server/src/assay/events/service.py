@@ -2,7 +2,7 @@
 
 import hashlib
 import uuid
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ from assay.core.config import Settings
 from assay.core.database import ReadSession, WriteSession
 from assay.events import answering, appending, ingest, rejected, repository, tally, wire
 from assay.events import status as event_status
-from assay.events.appending import Place
+from assay.events.appending import Taken
 from assay.events.ingest import Arrival, Counts, Distinct, Row, Sorted
 from assay.events.models import RejectedEvent
 from assay.events.schemas import BatchOut, EventStatusOut, ForgottenOut
@@ -92,15 +92,15 @@ async def replay(
     return Counts(counted.accepted, counted.repeated, len(kept) - len(passed))
 
 
-async def _append(tx: WriteSession, events: Distinct, now: datetime) -> set[Place]:
+async def _append(tx: WriteSession, events: Distinct, now: datetime) -> Taken:
     if not any(events.rows.values()):
-        return set()
+        return {}
     return await appending.append(tx, events.rows, received_at=now)
 
 
-def _stored_of(arrival: Arrival, stored: Set[Place]) -> set[str]:
-    place = arrival.environment_id
-    return {name for name in arrival.batch.identifiers if (place, name) in stored} if stored else set()
+def _stored_of(arrival: Arrival, stored: Taken) -> set[str]:
+    known = stored.get(arrival.environment_id)
+    return known.intersection(arrival.batch.identifiers) if known else set()
 
 
 async def status(tx: ReadSession, project: str, environment: str, *, now: datetime) -> EventStatusOut:

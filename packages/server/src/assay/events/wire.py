@@ -36,6 +36,7 @@ class Exposure(
     tag="exposure",
     forbid_unknown_fields=True,
     omit_defaults=True,
+    gc=False,
 ):
     """A unit met a variant of an experiment; `unit` or `units` says who."""
 
@@ -49,7 +50,13 @@ class Exposure(
 
 
 class MetricEvent(
-    msgspec.Struct, frozen=True, tag_field="kind", tag="event", forbid_unknown_fields=True, omit_defaults=True
+    msgspec.Struct,
+    frozen=True,
+    tag_field="kind",
+    tag="event",
+    forbid_unknown_fields=True,
+    omit_defaults=True,
+    gc=False,
 ):
     """A unit did something, perhaps with a value; `unit` or `units` says who."""
 
