@@ -1,8 +1,12 @@
 """Durable, deduplicated events per second over HTTP, beside PostgreSQL alone doing the same rows.
 
-Run: `uv run python bench/ingest/load.py [--minutes 2]`. Assay, its PostgreSQL and the sender share the
-machine. Three figures: the highest rate with batches of 500, the tail of acknowledgements at half of it, and
-the memory of the server while it is kept at full load.
+Assay, its PostgreSQL, what seals and the sender share the machine. Each command prints a verdict:
+
+    uv run python bench/ingest/load.py full     the highest rate, in batches of 500
+    uv run python bench/ingest/load.py tail     acknowledgements at half of it, from when each was due
+    uv run python bench/ingest/load.py soak     memory and the sealer's backlog at full load, ten minutes
+
+`--seconds` (or `--minutes` for the soak) says how long; `tail --rate` takes a rate of its own.
 """
 
 import argparse
@@ -14,70 +18,130 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
 from harness import Machine, assay
 from postgres import rows_per_second
 from sender import Sender, batches
+from soak import Reading, read, trend
 
 EVENTS = 500
 CONNECTIONS = 32
-SECONDS = 10
-TARGET = 80_000
+TARGET_RATE = 80_000
+TARGET_P99_MILLISECONDS = 100
+# A process at rest wanders more than this within ten minutes; a leak of ten bytes an event passes it in one.
+TARGET_MEBIBYTES_PER_MINUTE = 1.0
+TARGET_BACKLOG_SHARE = 0.01
+WARM_UP_SECONDS = 3
+MILLISECONDS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000)
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What was acknowledged, how fast, and who used the processors for it (in cores)."""
+    """What was acknowledged, how fast, and the processor time of each event (in microseconds)."""
 
     rate: float
-    p50_milliseconds: float
-    p99_milliseconds: float
-    server_cores: float
-    postgres_cores: float
-    sender_cores: float
+    milliseconds: Sequence[float]
+    server: float
+    postgres: float
+    sender: float
+
+    def quantile(self, share: float) -> float:
+        """Milliseconds in which this share was acknowledged."""
+        return self.milliseconds[min(len(self.milliseconds) - 1, int(share * len(self.milliseconds)))]
+
+    def __str__(self) -> str:
+        return (
+            f"{self.rate:9,.0f} events/s, p50 {self.quantile(0.5):.0f} ms, p99 {self.quantile(0.99):.0f} ms, "
+            f"microseconds an event: server {self.server:.1f}, PostgreSQL {self.postgres:.1f}, "
+            f"sender {self.sender:.1f}"
+        )
 
 
 def main() -> None:
-    """Measures and prints."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--minutes", type=float, default=0, help="Keep at full load and watch memory.")
-    parser.add_argument("--rounds", type=int, default=3)
-    arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, assay(Path(folder)) as machine:
-        asyncio.run(measure(machine, rounds=arguments.rounds, minutes=arguments.minutes))
+    """Measures what is asked for."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("command", choices=["full", "tail", "soak"], nargs="?", default="full")
+    parser.add_argument("--seconds", type=float, default=10)
+    parser.add_argument("--rounds", type=int, default=3, help="Of `full`.")
+    parser.add_argument("--rate", type=float, help="Of `tail`, in events a second.")
+    parser.add_argument("--minutes", type=float, default=10, help="Of `soak`.")
+    asked = parser.parse_args()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        assay(Path(folder), seals=asked.command == "soak") as machine,
+    ):
+        match asked.command:
+            case "full":
+                asyncio.run(full(machine, rounds=asked.rounds, seconds=asked.seconds))
+            case "tail":
+                asyncio.run(tail(machine, rate=asked.rate, seconds=asked.seconds))
+            case _:
+                asyncio.run(soak(machine, minutes=asked.minutes))
 
 
-async def measure(machine: Machine, *, rounds: int, minutes: float) -> None:
-    """All figures of a running Assay."""
-    await loaded(machine, seconds=2, rate=None)
-    alone: list[float] = []
-    full: list[Load] = []
+async def full(machine: Machine, *, rounds: int, seconds: float) -> None:
+    """The highest rate, in turn with PostgreSQL alone."""
+    await loaded(machine, seconds=WARM_UP_SECONDS)
+    ratios: list[float] = []
+    best = 0.0
     for _ in range(rounds):
-        alone.append(await asyncio.to_thread(rows_per_second, machine.database_url))
-        full.append(await loaded(machine, seconds=SECONDS, rate=None))
-        print(f"PostgreSQL alone {alone[-1]:9,.0f} rows/s    Assay {_line(full[-1])}", flush=True)
-    best = max(full, key=lambda load: load.rate)
-    ratio = statistics.median(load.rate / base for load, base in zip(full, alone, strict=True))
-    print(f"best {best.rate:,.0f} events/s (target {TARGET:,}), median ratio to PostgreSQL alone {ratio:.2f}")
-    half = await loaded(machine, seconds=SECONDS, rate=best.rate / 2)
-    print(f"at half of it: {_line(half)} (target p99 100 ms)")
-    if minutes:
-        await watch(machine, minutes)
+        alone = await asyncio.to_thread(rows_per_second, machine.database_url)
+        load = await loaded(machine, seconds=seconds)
+        print(f"PostgreSQL alone {alone:9,.0f} rows/s    Assay {load}", flush=True)
+        ratios.append(load.rate / alone)
+        best = max(best, load.rate)
+    print(f"median ratio to PostgreSQL alone {statistics.median(ratios):.2f}")
+    verdict(best >= TARGET_RATE, f"best {best:,.0f} events/s, asked {TARGET_RATE:,}")
 
 
-async def watch(machine: Machine, minutes: float) -> None:
-    """Memory of the server process at full load, every ten seconds."""
-    readings: list[float] = []
-    for _ in range(round(minutes * 60 / SECONDS)):
-        load = await loaded(machine, seconds=SECONDS, rate=None)
-        readings.append(psutil.Process(machine.process).memory_info().rss / 2**20)
-        print(f"{readings[-1]:6.0f} MiB  {_line(load)}", flush=True)
-    half = len(readings) // 2
-    first, second = statistics.median(readings[:half]), statistics.median(readings[half:])
-    print(f"memory: {first:.0f} MiB in the first half, {second:.0f} MiB in the second")
+async def tail(machine: Machine, *, rate: float | None, seconds: float) -> None:
+    """How long acknowledgements take at a rate; whoever is kept waiting waits from when it was due."""
+    await loaded(machine, seconds=WARM_UP_SECONDS)
+    if rate is None:
+        rate = (await loaded(machine, seconds=seconds)).rate / 2
+    load = await loaded(machine, seconds=seconds, rate=rate)
+    print(load)
+    for low, high in zip((0, *MILLISECONDS), MILLISECONDS, strict=False):
+        share = sum(low < each <= high for each in load.milliseconds) / len(load.milliseconds)
+        print(f"up to {high:5,} ms {share:6.1%} {'#' * round(60 * share)}")
+    p99 = load.quantile(0.99)
+    sentence = f"p99 {p99:.0f} ms at {rate:,.0f} events/s, asked {TARGET_P99_MILLISECONDS} ms"
+    verdict(p99 <= TARGET_P99_MILLISECONDS and load.rate >= 0.95 * rate, sentence)
 
 
-async def loaded(machine: Machine, *, seconds: float, rate: float | None) -> Load:
+async def soak(machine: Machine, *, minutes: float) -> None:
+    """Full load for so long: does memory grow, does the sealer fall behind?"""
+    await loaded(machine, seconds=WARM_UP_SECONDS)
+    stop = asyncio.Event()
+    reading = asyncio.create_task(keep_reading(machine, stop))
+    load = await loaded(machine, seconds=60 * minutes)
+    stop.set()
+    # The first fifth fills pools, caches and the first slots.
+    readings = (await reading)[len(await reading) // 5 :]
+    print(load)
+    for name in readings[0].mebibytes:
+        slope = trend(readings, lambda one, name=name: one.mebibytes[name])
+        end = readings[-1].mebibytes[name]
+        verdict(slope <= TARGET_MEBIBYTES_PER_MINUTE, f"{name}: {end:.0f} MiB, {slope:+.2f} MiB a minute")
+    backlog = trend(readings, lambda one: one.buffered) / 60
+    sealing = (
+        f"backlog {backlog:+,.0f} events/s of {load.rate:,.0f}, at most "
+        f"{max(one.buffered for one in readings):,} events, {max(one.lag for one in readings):.0f} s behind"
+    )
+    verdict(backlog <= TARGET_BACKLOG_SHARE * load.rate, sealing)
+
+
+async def keep_reading(machine: Machine, stop: asyncio.Event) -> list[Reading]:
+    """Memory and backlog every second."""
+    readings: list[Reading] = []
+    while not stop.is_set():
+        readings.append(await asyncio.to_thread(read, machine))
+        await asyncio.sleep(1)
+    return readings
+
+
+async def loaded(machine: Machine, *, seconds: float, rate: float | None = None) -> Load:
     """The machine under load for so long; at so many events a second, or at as many as it takes."""
     before, begun = machine.cpu_seconds(), time.perf_counter()
     until = begun + seconds
@@ -85,24 +149,16 @@ async def loaded(machine: Machine, *, seconds: float, rate: float | None) -> Loa
     senders = [Sender(machine.host, machine.port, batches(EVENTS), pace) for _ in range(CONNECTIONS)]
     times = [each for taken in await asyncio.gather(*(one.send(until) for one in senders)) for each in taken]
     elapsed = time.perf_counter() - begun
+    sent = len(times) * EVENTS
     server, postgres, sender = (
-        (after - earlier) / elapsed for after, earlier in zip(machine.cpu_seconds(), before, strict=True)
+        1e6 * (after - earlier) / sent for after, earlier in zip(machine.cpu_seconds(), before, strict=True)
     )
-    p50, p99 = _quantile(times, 0.5), _quantile(times, 0.99)
-    return Load(len(times) * EVENTS / elapsed, 1000 * p50, 1000 * p99, server, postgres, sender)
+    return Load(sent / elapsed, sorted(1000 * each for each in times), server, postgres, sender)
 
 
-def _quantile(values: Sequence[float], share: float) -> float:
-    return sorted(values)[min(len(values) - 1, int(share * len(values)))]
-
-
-def _line(load: Load) -> str:
-    return (
-        f"{load.rate:9,.0f} events/s, "
-        f"p50 {load.p50_milliseconds:.0f} ms, p99 {load.p99_milliseconds:.0f} ms, "
-        f"cores: Assay {load.server_cores:.2f}, PostgreSQL {load.postgres_cores:.2f}, "
-        f"sender {load.sender_cores:.2f}"
-    )
+def verdict(held: bool, sentence: str) -> None:
+    """Prints what was promised beside what was seen."""
+    print(f"{'holds' if held else 'MISSED'}: {sentence}", flush=True)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 import psycopg
-from psycopg.types.json import Jsonb
 
 from assay.core.database import libpq_url
 
@@ -18,8 +17,8 @@ _MAKE = """
 """
 _MOVE = "INSERT INTO public.event_alone SELECT * FROM incoming ON CONFLICT DO NOTHING"
 _TYPES = (
-    "int2", "uuid", "text", "text", "text", "text", "jsonb", "timestamptz", "timestamptz", "text", "float8",
-    "jsonb",
+    "int2", "uuid", "text", "text", "text", "text", "text", "timestamptz", "timestamptz", "text", "float8",
+    "text",
 )  # fmt: skip
 
 
@@ -54,5 +53,5 @@ def _row(number: int) -> tuple[object, ...]:
         0, UUID(int=7), os.urandom(16).hex(), "exposure" if is_exposure else "event",
         "checkout" if is_exposure else f"order_{number % 5}", f"user-{number * 7919}", None, now, now,
         "treatment" if is_exposure else None, None if is_exposure else number * 0.37,
-        Jsonb({"country": "DE", "plan": "pro"}) if is_exposure else None,
+        '{"country":"DE","plan":"pro"}' if is_exposure else None,
     )  # fmt: skip
