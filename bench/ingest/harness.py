@@ -112,7 +112,7 @@ def _private(process: psutil.Process) -> int:
 
 
 def _wait_for(url: str) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while time.monotonic() < deadline:
         try:
             if httpx2.get(url).is_success:

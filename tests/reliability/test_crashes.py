@@ -2,8 +2,10 @@
 
 Server, worker and PostgreSQL are processes of their own. A sender streams a file, again and again until the
 killing is over, and each batch until it is acknowledged. `ASSAY_TEST_KILLS` says how often there is a kill.
+PostgreSQL's own views say what is under way in the moment before: each kill waits for the next kind of work.
 """
 
+import logging
 import os
 import random
 import signal
@@ -14,7 +16,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -44,11 +46,42 @@ from journey_support import (
 )
 from support_commands import own_environment
 
+log = logging.getLogger(__name__)
+
 KILLS = int(os.environ.get("ASSAY_TEST_KILLS", "20"))
 PLAYERS = 4_000
 SEED = 20261121
 # The database is killed less often than it may fall before its supervisor gives up on it.
-VICTIMS = ("worker", "server", "worker", "sender", "worker", "server", "postgres")
+KILLING = (
+    ("ingest", "server"),
+    ("sealing", "worker"),
+    ("analysis", "worker"),
+    ("commit", "server"),
+    ("merging", "worker"),
+    ("ingest", "sender"),
+    ("analysis", "worker"),
+    ("sealing", "worker"),
+    ("commit", "postgres"),
+    ("merging", "worker"),
+)
+# As the database sees it. Sealing counts while there is a slot to seal, merging while the lake is tidied.
+UNDER_WAY = {
+    "ingest": """
+        SELECT FROM pg_stat_activity
+        WHERE pid <> pg_backend_pid() AND state <> 'idle' AND query ~ 'COPY "event_'
+    """,
+    "commit": """
+        SELECT FROM pg_stat_activity
+        WHERE state <> 'idle' AND (query LIKE 'INSERT INTO event_tally%' OR query = 'COMMIT')
+    """,
+    "sealing": """
+        SELECT FROM pg_stat_activity, event_buffer AS buffer WHERE application_name = 'assay sealing'
+        AND EXISTS (SELECT FROM event WHERE event.slot = 1 - buffer.slot)
+    """,
+    "merging": "SELECT FROM pg_stat_activity WHERE application_name = 'assay merging'",
+    "analysis": "SELECT FROM task_run WHERE kind = 'results' AND state = 'PROCESSING'",
+}
+LONGEST_WAIT_SECONDS = 15
 
 CHAOTIC = """
     SELECT environment.id FROM environment JOIN project ON project.id = project_id
@@ -157,9 +190,9 @@ def test_every_acknowledged_event_is_in_the_result_exactly_once(tmp_path: Path) 
     rng = random.Random(SEED)
     with running_cluster(source) as cluster:
         with asking(cluster.server.url):
-            for number in range(KILLS):
-                time.sleep(rng.uniform(0.2, 1.8))
-                cluster.kill(VICTIMS[number % len(VICTIMS)])
+            hits = Counter(
+                kill_within(cluster, *KILLING[number % len(KILLING)], rng) for number in range(KILLS)
+            )
         cluster.finish_sending()
         # Asked for twice: the first may be one that was begun before the last event came.
         results(cluster.server.url)
@@ -168,11 +201,41 @@ def test_every_acknowledged_event_is_in_the_result_exactly_once(tmp_path: Path) 
         read = Counter(read_identifiers(cluster))
         sealed = int(value(cluster, SEALED))
 
+    log.info("%d kills: %s", KILLS, dict(hits))
+    assert set(hits) >= set(UNDER_WAY)
     sent = {str(event["id"]) for event in events_of(source)}
     assert set(read) == sent
     assert max(read.values()) == 1
     assert streamed == pytest.approx(uninterrupted, rel=1e-12, abs=1e-15, nan_ok=True)
     assert sealed > 0
+
+
+def kill_within(cluster: Cluster, work: str, victim: str, rng: random.Random) -> str:
+    """Kills a process while such work is under way; says so, or that it was not met in time."""
+    time.sleep(rng.uniform(0.0, 1.0))
+    met = is_under_way(cluster, work)
+    time.sleep(rng.uniform(0.0, 0.02) if work in {"sealing", "merging", "analysis"} else 0.0)
+    cluster.kill(victim)
+    return work if met else f"not met: {work}"
+
+
+def is_under_way(cluster: Cluster, work: str) -> bool:
+    """Waits until it is, for a while."""
+    until = time.monotonic() + LONGEST_WAIT_SECONDS
+    query = f"SELECT EXISTS ({UNDER_WAY[work]})"
+    while time.monotonic() < until:
+        with suppress(psycopg.OperationalError), connected(cluster) as connection:
+            while time.monotonic() < until:
+                row = connection.execute(query.encode()).fetchone()
+                if row is not None and row[0]:
+                    return True
+                time.sleep(0.001)
+    return False
+
+
+def connected(cluster: Cluster) -> psycopg.Connection:
+    """The cluster's database, unless it is just coming back."""
+    return psycopg.connect(libpq_url(cluster.postgres.url), options="-csearch_path=assay", autocommit=True)
 
 
 def calm_figures(url: str, source: Path) -> dict[str, float]:
@@ -244,7 +307,7 @@ def read_identifiers(cluster: Cluster) -> list[str]:
 
 def value(cluster: Cluster, query: str) -> str:
     """What the database holds, as text."""
-    with psycopg.connect(libpq_url(cluster.postgres.url), options="-csearch_path=assay") as connection:
+    with connected(cluster) as connection:
         row = connection.execute(query.encode()).fetchone()
     return "" if row is None else str(row[0])
 

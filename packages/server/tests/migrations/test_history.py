@@ -77,8 +77,8 @@ def events(url: str) -> list[tuple[object, ...]]:
     """The events of the database, as every revision knows them."""
     with psycopg.connect(libpq_url(url), options=f"-csearch_path={SCHEMA}") as connection:
         return connection.execute(
-            "SELECT environment_id, event_id, kind, name, unit, at, received_at, variant, value, properties::jsonb"
-            " FROM event ORDER BY event_id"
+            "SELECT environment_id, event_id, kind, name, unit, at, received_at, variant, value,"
+            " properties::jsonb FROM event ORDER BY event_id"
         ).fetchall()
 
 

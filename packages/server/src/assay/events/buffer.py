@@ -70,6 +70,7 @@ class Sealed:
 
 
 _LEAD = text("SELECT pg_try_advisory_xact_lock(:lock)")
+_SAY = text("SELECT set_config('application_name', :name, true)")
 _LOCK_WRITING = text("SELECT pg_advisory_xact_lock(:lock)")
 _CLOSED = text("""
     SELECT 1 - slot AS slot, generation FROM event_buffer
@@ -139,11 +140,22 @@ _SUCCEEDED = text("UPDATE event_buffer SET error = NULL, error_at = NULL WHERE e
 _FAILED = text("UPDATE event_buffer SET error = :error, error_at = :now")
 
 
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """Being the one process that may change the lake."""
+
+    tx: WriteSession
+
+    async def say(self, work: str) -> None:
+        """Names the session after what it is kept open for, for whoever looks at `pg_stat_activity`."""
+        await self.tx.execute(_SAY, {"name": f"assay {work}"})
+
+
 @asynccontextmanager
-async def leading(database: Database) -> AsyncGenerator[bool]:
-    """Whether this process is the one that may change the lake until the block ends."""
+async def leading(database: Database) -> AsyncGenerator[Lead | None]:
+    """The lead until the block ends, None when another process has it."""
     async with database.writing() as tx:
-        yield bool(await tx.scalar(_LEAD, {"lock": locks.LEADING}))
+        yield Lead(tx) if await tx.scalar(_LEAD, {"lock": locks.LEADING}) else None
 
 
 async def closed_slot(tx: ReadSession) -> Closed | None:

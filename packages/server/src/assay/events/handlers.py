@@ -32,8 +32,9 @@ def handlers(settings: Settings, database: Database) -> Mapping[str, Handler]:
         environment_id = uuid.UUID(task.arguments["environment_id"])
         unit: str = task.arguments["unit"]
         while True:
-            async with buffer.leading(database) as leads:
-                if leads:
+            async with buffer.leading(database) as lead:
+                if lead is not None:
+                    await lead.say("forgetting")
                     await task.report(0.1, "deleting")
                     gone = await forgetting.forget(settings, database, environment_id, unit, now=utc_now())
                     return asdict(gone)
@@ -76,13 +77,16 @@ async def _keep(sealer: Sealer) -> None:
 
 
 async def _look(sealer: Sealer, *, tidies: bool, sweeps: bool) -> None:
-    async with buffer.leading(sealer.database) as leads:
-        if not leads:
+    async with buffer.leading(sealer.database) as lead:
+        if lead is None:
             return
+        await lead.say("sealing")
         await sealing.seal_if_due(sealer, now=utc_now())
         if tidies:
+            await lead.say("merging")
             await upkeep.tidy(sealer.settings, sealer.database, now=utc_now())
         if sweeps:
+            await lead.say("sweeping")
             await upkeep.sweep(sealer.settings, sealer.database)
 
 
