@@ -30,7 +30,7 @@ METRICS: dict[str, dict[str, Any]] = {
     "sum_gamerounds": {"kind": "mean", "event": "rounds"},
     "sum_gamerounds_capped": {"kind": "mean", "event": "rounds", "cap_quantile": 0.999},
 }
-START_WITHIN_SECONDS = 60.0
+START_WITHIN_SECONDS = 180.0
 
 
 @dataclass(frozen=True, slots=True)

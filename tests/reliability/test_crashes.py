@@ -81,7 +81,7 @@ UNDER_WAY = {
     "merging": "SELECT FROM pg_stat_activity WHERE application_name = 'assay merging'",
     "analysis": "SELECT FROM task_run WHERE kind = 'results' AND state = 'PROCESSING'",
 }
-LONGEST_WAIT_SECONDS = 15
+LONGEST_WAIT_SECONDS = 60
 
 CHAOTIC = """
     SELECT environment.id FROM environment JOIN project ON project.id = project_id
@@ -184,7 +184,7 @@ class Cluster:
 
 
 @pytest.mark.reliability
-@pytest.mark.timeout(300 + 20 * KILLS)
+@pytest.mark.timeout(300 + 60 * KILLS)
 def test_every_acknowledged_event_is_in_the_result_exactly_once(tmp_path: Path) -> None:
     source = write_players(tmp_path / "players.csv", players(PLAYERS))
     rng = random.Random(SEED)

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 
 import httpx2
 import pytest
@@ -16,6 +17,7 @@ from assay.core.database import Database, connection_arguments, open_database, s
 from assay.core.logging import configure_logging
 from assay.main import build_app
 from assay.projects import service as projects
+from lake_support import Lake, emptied
 from support_app import borrowed, serving
 from support_postgres import fresh_database, run_directory, shared_test_server
 
@@ -122,3 +124,26 @@ def _migrated(server_url: str, kind: str) -> str:
     url = fresh_database(server_url, f"assay_test_{kind}_{worker}_{os.getpid()}")
     migrations.upgrade(url, schema="assay")
     return url
+
+
+@pytest.fixture(scope="session")
+def lake_database_url(server_url: str) -> str:
+    """A migrated database of this worker process in which slots may be closed and emptied."""
+    return _migrated(server_url, "lake")
+
+
+@pytest.fixture
+def lake_url() -> str | None:
+    """Where the lake is: unset for the data directory, or an address in an object store."""
+    return None
+
+
+@pytest.fixture
+async def lake(lake_database_url: str, tmp_path: Path, lake_url: str | None) -> AsyncIterator[Lake]:
+    """An empty buffer and an empty lake, of an environment of their own."""
+    settings = Settings.model_validate(
+        {"database_url": lake_database_url, "data_directory": tmp_path, "lake_url": lake_url}
+    )
+    database = open_database(settings, lake_database_url)
+    yield await emptied(Lake(settings, database, lake_database_url))
+    await database.close()

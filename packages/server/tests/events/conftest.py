@@ -1,31 +1,14 @@
-"""A lake for tests: a database of its own that is empty before each, and files on disk or in a local S3."""
+"""Where the lake of these tests is: on disk, and again in a local S3."""
 
 import logging
-import os
 import uuid
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 from moto.server import ThreadedMotoServer
 from pyarrow import fs
 
-from assay import migrations
-from assay.core.config import Settings
-from assay.core.database import open_database
-from lake_support import Lake, emptied
-from support_postgres import fresh_database
-
 BUCKET = "lake"
-
-
-@pytest.fixture(scope="session")
-def lake_database_url(server_url: str) -> str:
-    """A migrated database of this worker process in which slots may be closed and emptied."""
-    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
-    url = fresh_database(server_url, f"assay_test_lake_{worker}_{os.getpid()}")
-    migrations.upgrade(url, schema="assay")
-    return url
 
 
 @pytest.fixture(scope="session")
@@ -50,14 +33,3 @@ def lake_url(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
         monkeypatch.setenv(name, value)
     fs.S3FileSystem(endpoint_override=endpoint, allow_bucket_creation=True).create_dir(BUCKET)
     return f"s3://{BUCKET}/{uuid.uuid4()}"
-
-
-@pytest.fixture
-async def lake(lake_database_url: str, tmp_path: Path, lake_url: str | None) -> AsyncIterator[Lake]:
-    """An empty buffer and an empty lake, of an environment of their own."""
-    settings = Settings.model_validate(
-        {"database_url": lake_database_url, "data_directory": tmp_path, "lake_url": lake_url}
-    )
-    database = open_database(settings, lake_database_url)
-    yield await emptied(Lake(settings, database, lake_database_url))
-    await database.close()
