@@ -81,7 +81,7 @@ UNDER_WAY = {
     "merging": "SELECT FROM pg_stat_activity WHERE application_name = 'assay merging'",
     "analysis": "SELECT FROM task_run WHERE kind = 'results' AND state = 'PROCESSING'",
 }
-LONGEST_WAIT_SECONDS = 60
+LONGEST_WAIT_SECONDS = 30
 
 CHAOTIC = """
     SELECT environment.id FROM environment JOIN project ON project.id = project_id
