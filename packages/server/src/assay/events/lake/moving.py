@@ -21,12 +21,13 @@ _NEW = f"""
     SELECT batch.* FROM batch
     WHERE NOT EXISTS (
         SELECT 1 FROM near
-        WHERE near.event_id = batch.event_id
+        WHERE near.event_id = batch.event_id AND near.event_id BETWEEN $smallest AND $largest
           AND near.day BETWEEN batch.day - {REPEAT_DAYS} AND batch.day + {REPEAT_DAYS}
     )
     {_ORDER}
 """  # noqa: S608 — put together from our own constants
-_SPAN = "SELECT min(day), max(day) FROM batch"
+_DAYS = "SELECT min(day), max(day) FROM batch"
+_IDENTIFIERS = "SELECT min(event_id), max(event_id) FROM batch"
 _KEPT = f"""
     SELECT * FROM moved
     WHERE NOT (unit = $unit OR coalesce(list_contains(json_extract_string(units, '$.*'), $unit), false))
@@ -44,9 +45,12 @@ def write_new(place: Place, rows: pa.RecordBatchReader, sealed: Sequence[DataFil
         connection.register("incoming", rows)
         connection.execute("CREATE TABLE batch AS SELECT * FROM incoming").fetchall()
         near = _near(connection, sealed)
-        if near:
-            scanning.view(connection, "near", place, near)
-        return _written(place, connection, _NEW if near else f"SELECT * FROM batch {_ORDER}")  # noqa: S608 — our own constant
+        if not near:
+            return _written(place, connection, f"SELECT * FROM batch {_ORDER}")  # noqa: S608 — our own constant
+        scanning.view(connection, "near", place, near)
+        # As constants they let DuckDB pass by files of other times when identifiers begin with the time.
+        ((smallest, largest),) = connection.execute(_IDENTIFIERS).fetchall()
+        return _written(place, connection, _NEW, {"smallest": smallest, "largest": largest})
 
 
 def merge(place: Place, files: Sequence[DataFile]) -> list[DataFile]:
@@ -67,7 +71,7 @@ def without_unit(place: Place, file: DataFile, unit: str) -> list[DataFile] | No
 def _near(connection: duckdb.DuckDBPyConnection, sealed: Sequence[DataFile]) -> list[DataFile]:
     first: date | None
     last: date | None
-    ((first, last),) = connection.execute(_SPAN).fetchall()
+    ((first, last),) = connection.execute(_DAYS).fetchall()
     if first is None or last is None:
         return []
     around = timedelta(days=REPEAT_DAYS)
