@@ -6,7 +6,7 @@ Assay, its PostgreSQL, what seals and the sender share the machine. Each command
     uv run python bench/ingest/load.py tail     acknowledgements at half of it, from when each was due
     uv run python bench/ingest/load.py soak     memory and the sealer's backlog at full load, ten minutes
 
-`--seconds` (or `--minutes` for the soak) says how long; `tail --rate` takes a rate of its own.
+`--seconds` (or `--minutes` for the soak; in a few it sees only the start) says how long; `tail --rate` takes a rate of its own.
 """
 
 import argparse
@@ -145,8 +145,10 @@ async def loaded(machine: Machine, *, seconds: float, rate: float | None = None)
     """The machine under load for so long; at so many events a second, or at as many as it takes."""
     before, begun = machine.cpu_seconds(), time.perf_counter()
     until = begun + seconds
-    pace = None if rate is None else EVENTS * CONNECTIONS / rate
-    senders = [Sender(machine.host, machine.port, batches(EVENTS), pace) for _ in range(CONNECTIONS)]
+    # Each connection sends every second at least; the server closes those that are silent for five.
+    connections = CONNECTIONS if rate is None else min(CONNECTIONS, max(1, round(rate / EVENTS)))
+    pace = None if rate is None else EVENTS * connections / rate
+    senders = [Sender(machine.host, machine.port, batches(EVENTS), pace) for _ in range(connections)]
     times = [each for taken in await asyncio.gather(*(one.send(until) for one in senders)) for each in taken]
     elapsed = time.perf_counter() - begun
     sent = len(times) * EVENTS
