@@ -6,8 +6,8 @@ Assay, its PostgreSQL, what seals and the sender share the machine. Each command
     uv run python bench/ingest/load.py tail     acknowledgements at half of it, from when each was due
     uv run python bench/ingest/load.py soak     memory and the sealer's backlog at full load, ten minutes
 
-`--seconds` says how long, or `--minutes` for the soak, which sees only the start in a few; `tail --rate` takes
-a rate of its own.
+`--seconds` says how long, or `--minutes` for the soak, which sees only the start in a few; `tail --rate`
+takes a rate of its own.
 """
 
 import argparse
