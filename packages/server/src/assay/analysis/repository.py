@@ -5,13 +5,15 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import undefer
 
-from assay.analysis.models import Report
+from assay.analysis.models import Report, ShareLink
 from assay.core.database import ReadSession, WriteSession
 from assay.shared import pagination
 from assay.shared.ids import new_id
+
+WHOLE = (undefer(Report.document), undefer(Report.record), undefer(Report.subject))
 
 
 async def insert_report(tx: WriteSession, values: Mapping[str, Any]) -> Report:
@@ -25,18 +27,18 @@ async def insert_report(tx: WriteSession, values: Mapping[str, Any]) -> Report:
 async def report(tx: ReadSession, experiment_id: uuid.UUID, identifier: uuid.UUID) -> Report | None:
     """An experiment's report with what it freezes, if there is such a one."""
     statement = (
-        select(Report)
-        .where(Report.experiment_id == experiment_id, Report.id == identifier)
-        .options(undefer(Report.document), undefer(Report.record))
+        select(Report).where(Report.experiment_id == experiment_id, Report.id == identifier).options(*WHOLE)
     )
     return await tx.scalar(statement, execution_options={"populate_existing": True})
 
 
 async def reports(
-    tx: ReadSession, experiment_id: uuid.UUID, *, cursor: str | None, limit: int
+    tx: ReadSession, experiment_id: uuid.UUID, *, only_approved: bool, cursor: str | None, limit: int
 ) -> Sequence[Report]:
     """One row more than a page of an experiment's reports, newest first."""
     statement = select(Report).where(Report.experiment_id == experiment_id)
+    if only_approved:
+        statement = statement.where(Report.approved_at.is_not(None))
     return (await tx.scalars(pagination.before(statement, Report.id, cursor=cursor, limit=limit))).all()
 
 
@@ -49,3 +51,44 @@ async def approve(tx: WriteSession, identifier: uuid.UUID, *, actor: str, at: da
         .returning(Report.id)
     )
     return await tx.scalar(statement.execution_options(synchronize_session=False)) is not None
+
+
+async def insert_link(tx: WriteSession, values: Mapping[str, Any]) -> ShareLink:
+    """The new link."""
+    link = ShareLink(id=new_id(), revoked_at=None, **values)
+    tx.add(link)
+    await tx.flush()
+    return link
+
+
+async def links(
+    tx: ReadSession, report_id: uuid.UUID, *, cursor: str | None, limit: int
+) -> Sequence[ShareLink]:
+    """One row more than a page of a report's links, newest first."""
+    statement = select(ShareLink).where(ShareLink.report_id == report_id)
+    return (await tx.scalars(pagination.before(statement, ShareLink.id, cursor=cursor, limit=limit))).all()
+
+
+async def revoke_link(
+    tx: WriteSession, report_id: uuid.UUID, identifier: uuid.UUID, *, at: datetime
+) -> ShareLink | None:
+    """The link, which opens nothing from now on; one revoked before keeps its moment."""
+    statement = (
+        update(ShareLink)
+        .where(ShareLink.report_id == report_id, ShareLink.id == identifier)
+        .values(revoked_at=func.coalesce(ShareLink.revoked_at, at))
+        .returning(ShareLink)
+    )
+    return await tx.scalar(statement, execution_options={"populate_existing": True})
+
+
+async def opened(tx: ReadSession, digest: bytes) -> tuple[ShareLink, Report] | None:
+    """The link whose token has this digest, and the whole report it opens."""
+    statement = (
+        select(ShareLink, Report)
+        .join(Report, Report.id == ShareLink.report_id)
+        .where(ShareLink.digest == digest)
+        .options(*WHOLE)
+    )
+    row = (await tx.execute(statement, execution_options={"populate_existing": True})).one_or_none()
+    return None if row is None else (row[0], row[1])
