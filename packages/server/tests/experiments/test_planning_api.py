@@ -46,7 +46,7 @@ async def with_result(database: Database, key: str, *, p_value: float = 0.5) -> 
         return run.id
 
     async def work(_: Task) -> dict[str, Any]:
-        return document
+        return {"document": document, "record": {"structure": {}, "numbers": ""}}
 
     task = await database.write(begin)
     await perform(database, task, {"results": work})

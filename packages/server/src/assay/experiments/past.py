@@ -111,9 +111,10 @@ async def _latest(tx: ReadSession, row: Experiment) -> tuple[_Result, datetime] 
     known = await jobs.latest_result(tx, kind=RESULTS, subject=str(row.id))
     if known is None:
         return None
-    task, document = known
+    task, found = known
     try:
-        return _Result.model_validate(document), task.finished_at or task.created_at
+        # Before there were records the document was all that was kept.
+        return _Result.model_validate(found.get("document", found)), task.finished_at or task.created_at
     except ValidationError:
         # Of another version, whose figures we do not know how to read.
         return None
