@@ -1,6 +1,7 @@
 """Power, the choice of a method, readiness with data, templates, the log and the archive."""
 
 import uuid
+from datetime import timedelta
 from typing import Any
 
 import httpx2
@@ -297,3 +298,33 @@ async def test_the_archive_is_found_by_words_state_tag_and_outcome(client: httpx
     assert await found(tag="checkout") == ["shorter"]
     assert await found(outcome="ROLLED_BACK") == ["shorter"]
     assert await found(search="form", outcome="SHIPPED") == []
+
+
+async def test_without_a_result_the_events_themselves_tell(
+    client: httpx2.AsyncClient, database: Database
+) -> None:
+    await prepare(client)
+    await make(client, plan=a_plan(guardrails=[]))
+    now = utc_now()
+    events = [
+        {
+            "kind": "event",
+            "name": name,
+            "unit": f"u{number}",
+            "at": (now - timedelta(days=1 + day)).isoformat(),
+        }
+        for number in range(400)
+        for day, name in ((number % 10, "visits"), *(((number % 10) - 0.5, "orders"),) * (number % 5 == 0))
+    ]
+    sent = await client.post("/api/v1/events", json=events)
+    assert sent.json()["rejected"] == 0
+
+    found = (await ask(client, "power")).json()
+    advised = (await ask(client, "recommendation", deadline_days=3650)).json()
+
+    (need,) = found["needs"]
+    assert (need["source"], need["mean"]) == ("recent events", pytest.approx(0.2))
+    assert need["variance"] == pytest.approx(0.16 * 400 / 399)
+    assert found["units_per_day"] == pytest.approx(400 / 9.5, rel=0.01)
+    assert advised["recommended"] is not None
+    assert advised["priors"] == []

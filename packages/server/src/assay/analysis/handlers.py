@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import anyio.from_thread
 import anyio.to_thread
 
-from assay.analysis import gathering, guarding, service
+from assay.analysis import archive, gathering, guarding, service
+from assay.analysis.document import Document
 from assay.core.clock import utc_now
 from assay.core.config import Settings
 from assay.core.database import Database
@@ -45,9 +46,17 @@ def handlers(settings: Settings, database: Database, url: str) -> Mapping[str, H
         reader = gathering.Reader(settings, database, task, places)
         result = await anyio.to_thread.run_sync(_analyze, experiment, measured, facts, reader)
         await guarding.act_on(database, project, experiment, result["document"]["halts"])
+        await _archive(database, project, key, result["document"])
         return result
 
     return {service.KIND: results}
+
+
+async def _archive(database: Database, project: str, key: str, found: dict[str, Any]) -> None:
+    document = Document.model_validate(found)
+    await database.write(
+        partial(archive.keep, project=project, experiment=key, document=document, now=utc_now())
+    )
 
 
 def _event_names(measured: list[MetricOut]) -> list[str]:

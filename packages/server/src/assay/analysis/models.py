@@ -48,3 +48,26 @@ class ShareLink(Identified, Base):
     made_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
+
+
+class PastEffect(Base):
+    """What the newest result of an experiment found on one metric in one arm."""
+
+    __tablename__ = "past_effect"
+    __table_args__ = (Index("ix_past_effect_project_id_metric", "project_id", "metric"),)
+
+    experiment_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("experiment.id", ondelete="CASCADE"), primary_key=True
+    )
+    metric: Mapped[str] = mapped_column(primary_key=True)
+    arm: Mapped[str] = mapped_column(primary_key=True)
+    project_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("project.id"))
+    role: Mapped[str]
+    direction: Mapped[str]
+    finding: Mapped[str]
+    lift: Mapped[float | None]
+    low: Mapped[float | None]
+    high: Mapped[float | None]
+    error: Mapped[float | None]
+    level: Mapped[float]
+    computed_at: Mapped[datetime]

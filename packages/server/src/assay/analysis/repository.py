@@ -1,14 +1,14 @@
 """Queries over reports."""
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import undefer
 
-from assay.analysis.models import Report, ShareLink
+from assay.analysis.models import PastEffect, Report, ShareLink
 from assay.core.database import ReadSession, WriteSession
 from assay.shared import pagination
 from assay.shared.ids import new_id
@@ -92,3 +92,33 @@ async def opened(tx: ReadSession, digest: bytes) -> tuple[ShareLink, Report] | N
     )
     row = (await tx.execute(statement, execution_options={"populate_existing": True})).one_or_none()
     return None if row is None else (row[0], row[1])
+
+
+async def replace_effects(
+    tx: WriteSession, experiment_id: uuid.UUID, rows: Sequence[Mapping[str, Any]]
+) -> None:
+    """The effects of an experiment, in place of those there were."""
+    await tx.execute(delete(PastEffect).where(PastEffect.experiment_id == experiment_id))
+    tx.add_all([PastEffect(**row) for row in rows])
+    await tx.flush()
+
+
+async def effects_of(
+    tx: ReadSession, experiment_ids: Collection[uuid.UUID], *, metric: str | None
+) -> dict[uuid.UUID, list[PastEffect]]:
+    """The effects of these experiments, on one metric or on all."""
+    statement = select(PastEffect).where(PastEffect.experiment_id.in_(experiment_ids))
+    if metric is not None:
+        statement = statement.where(PastEffect.metric == metric)
+    found: dict[uuid.UUID, list[PastEffect]] = {}
+    for row in await tx.scalars(statement.order_by(PastEffect.metric, PastEffect.arm)):
+        found.setdefault(row.experiment_id, []).append(row)
+    return found
+
+
+async def effects_on(tx: ReadSession, project_id: uuid.UUID, metric: str | None) -> Sequence[PastEffect]:
+    """The effects on a metric of a project, or on all of them, by experiment."""
+    statement = select(PastEffect).where(PastEffect.project_id == project_id)
+    if metric is not None:
+        statement = statement.where(PastEffect.metric == metric)
+    return (await tx.scalars(statement.order_by(PastEffect.experiment_id, PastEffect.arm))).all()
