@@ -24,6 +24,7 @@ from assay.core.database import ReadSession, WriteSession
 from assay.experiments import archive as past
 from assay.experiments import service as experiments
 from assay.experiments.archive import Archived, Sought
+from assay.experiments.schemas import SuggestedPrior
 from assay.projects import service as projects
 
 if TYPE_CHECKING:
@@ -64,6 +65,14 @@ async def of_metric(tx: ReadSession, project: str, metric: str) -> PastEffectsOu
     return _past(metric, [(over[row.experiment_id], row) for row in rows if row.experiment_id in over])
 
 
+async def priors(tx: ReadSession, project: str, experiment: str) -> list[SuggestedPrior]:
+    """What past effects let one believe of an experiment's goals, for those with enough of them."""
+    plan = (await experiments.get(tx, project, experiment)).plan
+    goals = [] if plan is None else [goal.metric for goal in plan.goals]
+    found = [await of_metric(tx, project, metric) for metric in goals]
+    return [_suggested(each, each.prior) for each in found if each.prior is not None]
+
+
 async def summary(tx: ReadSession, project: str) -> ArchiveSummaryOut:
     """How often experiments ship, and each metric's effects in a line."""
     over = {each.id: each for each in await past.concluded(tx, project)}
@@ -94,6 +103,17 @@ def _past(metric: str, known: Sequence[tuple[Archived, PastEffect]]) -> PastEffe
         together=None if found is None else TogetherOut.model_validate(found),
         prior=None if prior is None else PriorOut.model_validate(prior),
         sentence=_sentence(len(measured), found, fewest=FEWEST_FOR_A_PRIOR),
+    )
+
+
+def _suggested(found: PastEffectsOut, prior: PriorOut) -> SuggestedPrior:
+    return SuggestedPrior(
+        metric=found.metric,
+        mean=prior.mean,
+        standard_deviation=prior.standard_deviation,
+        effects=len(found.effects),
+        sentence=f"{found.metric}: {len(found.effects)} past effects suggest a prior of {prior.mean:+.2%} "
+        f"± {prior.standard_deviation:.2%} for a Bayesian plan.",
     )
 
 

@@ -47,24 +47,20 @@ OUTCOMES = {Ending.SHIP: "SHIPPED", Ending.ROLL_BACK: "ROLLED_BACK", Ending.KEEP
 
 def add_to(app: typer.Typer) -> None:
     """Adds the commands to those there are."""
+    moves = (start, pause, resume, cover, restart, complete)
     for command in (
         listing,
         show,
         plan,
+        power,
+        recommend,
         ready,
-        start,
-        pause,
-        resume,
-        cover,
-        restart,
-        complete,
+        *moves,
         log,
         comment,
         decide,
         learn,
         archive,
-        power,
-        recommend,
     ):
         app.command("list" if command is listing else command.__name__)(command)
 
