@@ -1,19 +1,22 @@
 """The page of an experiment: its results, and the button that computes them."""
 
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
+from assay.access.policy import Role
 from assay.analysis import service as analysis
 from assay.analysis.errors import NoResults
 from assay.analysis.schemas import ResultOut
 from assay.core.database import ReadSession
-from assay.core.dependencies import Now, Reads, RetryingRoute, Writes
+from assay.core.dependencies import AppSettings, Now, Reads, RetryingRoute, Writes
 from assay.experiments import service as experiments
 from assay.metrics import service as metrics
 from assay.shared.ids import Key
 from assay.web.experiment_page import experiment_page
+from assay.web.record import record_of
 from assay.web.rendering import path_to, render
 from assay.web.same_origin import FromOurPages
 
@@ -26,7 +29,12 @@ ExperimentKey = Annotated[Key, Path(description="Key of the experiment.")]
 
 @router.get("", name="experiment")
 async def experiment(
-    project: ProjectKey, experiment: ExperimentKey, request: Request, tx: Reads, now: Now
+    project: ProjectKey,
+    experiment: ExperimentKey,
+    request: Request,
+    tx: Reads,
+    now: Now,
+    settings: AppSettings,
 ) -> HTMLResponse:
     """Shows the newest results, and how far newer ones are."""
     found = await experiments.get(tx, project, experiment)
@@ -38,7 +46,9 @@ async def experiment(
         newest=await analysis.newest(tx, project, experiment),
         now=now,
     )
-    return render(request, "experiment.html", page=page)
+    role = Role.ADMIN if settings.delivers_without_key else None
+    record = await record_of(tx, project, found, role=role)
+    return render(request, "experiment.html", page=replace(page, record=record))
 
 
 @router.post("/results", name="compute_results")
