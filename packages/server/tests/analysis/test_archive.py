@@ -1,12 +1,12 @@
 """The archive: past effects one by one and together, and what they say of the next experiment."""
 
 import math
-from typing import Any
+from typing import Any, cast
 
 import httpx2
 import numpy as np
 import pytest
-from statsmodels.stats.meta_analysis import combine_effects  # pyright: ignore[reportMissingTypeStubs]  # has none
+from statsmodels.stats import meta_analysis  # pyright: ignore[reportMissingTypeStubs]  # it has none
 
 from assay.analysis import archive
 from assay.analysis.document import Document
@@ -49,7 +49,8 @@ async def with_metric(client: httpx2.AsyncClient) -> None:
 
 def test_effects_together_are_those_of_statsmodels() -> None:
     found = together(LIFTS, ERRORS)
-    known = combine_effects(np.array(LIFTS), np.array(ERRORS) ** 2, method_re="dl")
+    combine = cast("Any", meta_analysis).combine_effects
+    known = combine(np.array(LIFTS), np.array(ERRORS) ** 2, method_re="dl")
 
     assert found is not None
     assert found.pooled == pytest.approx(known.mean_effect_re, rel=1e-12)
@@ -95,6 +96,7 @@ def test_a_prior_from_the_past_covers_new_effects() -> None:
 def test_a_win_rate_counts_what_was_judged() -> None:
     found = win_rate([Finding.BETTER, Finding.OPEN, Finding.WORSE, Finding.EARLY, Finding.UNKNOWN])
 
+    assert found is not None
     assert found == rate(1, 3)
     # Wilson (1927) for 1 of 3: R `prop.test(1, 3, correct = FALSE)`.
     assert (found.low, found.high) == pytest.approx((0.06149194, 0.7923404), rel=1e-6)

@@ -16,8 +16,6 @@ from typing import Any
 
 import ibis
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 import pytest
 
 from assay.analysis.document import Claim, Document
@@ -33,7 +31,7 @@ from assay_engine import CompiledRuleset, Context, Flag, FlagType, Ruleset, comp
 from assay_engine.model import ServeVariant, Variant
 from assay_stats.calibration.acceptance import Kind, acceptance
 
-from .measuring import EVENTS, START, a_metric
+from .measuring import START, Row, a_metric, table_of
 
 MEAN, SD, LIFT = 20.0, 10.0, 0.075
 DAYS = 6
@@ -127,10 +125,10 @@ def journey(method: str, lift: float, seed: int) -> Ending:
     return ending
 
 
-def looked_at(method: str, events: pa.Table, day: int) -> Ending:
+def looked_at(method: str, events: Sequence[Row], day: int) -> Ending:
     """What a look at the end of a day says, by all that has happened until then."""
     now = START + timedelta(days=day)
-    seen = events.filter(pc.less(events["at"], pa.scalar(now, EVENTS.field("at").type)))
+    seen = table_of(row for row in events if row["at"] < now)
     engine = local_engine()
     table = engine.create_table("events", ibis.memtable(seen), temp=True)
     plan = plan_of(an_experiment(method), [METRIC], now=now)
@@ -151,7 +149,7 @@ def claim_of(document: Document) -> Claim:
     return claim
 
 
-def a_shop(method: str, lift: float, rng: np.random.Generator, *, salt: str) -> pa.Table:
+def a_shop(method: str, lift: float, rng: np.random.Generator, *, salt: str) -> list[Row]:
     """Exposures and orders of all visitors; some are exposed again, some order before their exposure."""
     count = int(rng.poisson(visitors(method)))
     arms = [assigned_by(ruleset(salt), f"visitor {number}") for number in range(count)]
@@ -163,8 +161,7 @@ def a_shop(method: str, lift: float, rng: np.random.Generator, *, salt: str) -> 
         for number, (arm, hour, value) in enumerate(zip(arms, hours, values, strict=True))
         for row in visit(number, arm, float(hour), float(value))
     ]
-    table = pa.Table.from_pylist(rows, schema=EVENTS)
-    return table.take(rng.permutation(len(table)))
+    return [rows[int(place)] for place in rng.permutation(len(rows))]
 
 
 def visit(number: int, arm: str, hour: float, value: float) -> Sequence[dict[str, Any]]:
@@ -208,7 +205,7 @@ def a_plan(method: str) -> Plan:
 @cache
 def an_experiment(method: str) -> ExperimentOut:
     """A running experiment by the plan."""
-    phase = {
+    phase: dict[str, Any] = {
         "number": 1, "salt": "", "coverage": 1.0, "plan_hash": "", "frozen": {}, "started_at": START,
         "ended_at": None,
     }  # fmt: skip

@@ -4,6 +4,7 @@ import re
 import uuid
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -88,7 +89,7 @@ def test_the_html_asks_nobody_for_anything() -> None:
 
 
 def test_a_sheet_says_what_was_decided_by_whom_and_on_which_plan() -> None:
-    phase = {
+    phase: dict[str, Any] = {
         "number": 1, "salt": "s", "coverage": 1.0, "plan_hash": "a" * 64, "frozen": {},
         "started_at": NOW - timedelta(days=14), "ended_at": None,
     }  # fmt: skip

@@ -62,7 +62,7 @@ class FrozenReportOut(Outgoing):
     report: ReportOut
     document: Document
     subject: Subject | None = Field(
-        None, description="The experiment and the run as they were; null in reports of old versions."
+        default=None, description="The experiment and the run as they were; null in reports of old versions."
     )
 
 

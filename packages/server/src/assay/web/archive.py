@@ -1,4 +1,4 @@
-"""The page of a project's archive: what is over, what it found, and past effects on a metric in one picture."""
+"""The page of a project's archive: what is over, what it found, past effects on a metric in one picture."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -51,14 +51,10 @@ async def record_of(tx: ReadSession, project: str, experiment: ExperimentOut, *,
     made: list[ReportOut] = []
     if role is not None:
         made, _ = await reports.listing(tx, project, key, role=role, cursor=None, limit=MOST_REPORTS)
-    return Record(
-        experiment.learnings,
-        [_line(entry) for entry in entries],
-        [
-            ReportLine(str(each.id), each.title, utc(each.made_at), each.approved_at is not None)
-            for each in made
-        ],
-    )
+    shown = [
+        ReportLine(str(each.id), each.title, utc(each.made_at), each.approved_at is not None) for each in made
+    ]
+    return Record(experiment.learnings, [_line(entry) for entry in entries], shown)
 
 
 def _line(entry: EntryOut) -> EntryLine:

@@ -9,13 +9,10 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from assay.shared.errors import Conflict
 from assay.web.sheet import Sheet
-
-if TYPE_CHECKING:
-    import typst
 
 TEMPLATE = Path(__file__).parent / "templates" / "sheet.typ"
 # A picture is one page however long, so its length is bounded; the pages of a PDF are not.
@@ -67,7 +64,7 @@ def _inputs(sheet: Sheet, form: PageForm) -> dict[str, Any]:
     }
 
 
-def _typst() -> "typst":  # pyright: ignore[reportGeneralTypeIssues]  # the module, as a value
+def _typst() -> Any:  # noqa: ANN401 — the module, as a value
     try:
         # Loaded by the first report that is typeset: it is 84 MB.
         import typst  # noqa: PLC0415
@@ -77,6 +74,6 @@ def _typst() -> "typst":  # pyright: ignore[reportGeneralTypeIssues]  # the modu
 
 
 @cache
-def _fonts() -> "typst.Fonts":
+def _fonts() -> Any:  # noqa: ANN401 — its fonts
     # The machine's own fonts only for letters that the embedded ones lack.
     return _typst().Fonts(include_system_fonts=True, include_embedded_fonts=True)
