@@ -10,6 +10,8 @@ __version__ = version("assay")
 _OFFERED = {
     "analyze_file": "assay.notebook.files",
     "Result": "assay.notebook.result",
+    "open_bundle": "assay.notebook.bundles",
+    "reproduce": "assay.notebook.bundles",
     "connect": "assay.notebook.server",
     "experiment": "assay.notebook.server",
 }

@@ -21,6 +21,7 @@ from assay.evaluation.delivery import Delivery, delivering
 from assay.evaluation.ofrep import Ofrep
 from assay.evaluation.streams import Hub
 from assay.events.intake import Intake, taking_in
+from assay.web import report_files
 from assay.web.router import mount as mount_pages
 
 OpenDatabase = Callable[[], AbstractAsyncContextManager[Database]]
@@ -102,6 +103,8 @@ def build_app(
     problems.install(app)
     app.include_router(health.router)
     app.include_router(v1.router)
+    # Of the API by its address, of the pages by what it draws with.
+    app.include_router(report_files.router, prefix=v1.router.prefix, responses=problems.RESPONSES)
     mount_pages(app)
     description.install(app)
     return app

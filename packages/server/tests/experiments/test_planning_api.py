@@ -1,6 +1,7 @@
 """Power, the choice of a method, readiness with data, templates, the log and the archive."""
 
 import uuid
+from datetime import timedelta
 from typing import Any
 
 import httpx2
@@ -12,7 +13,18 @@ from assay.experiments import service
 from assay.jobs import service as jobs
 from assay.jobs.worker import Task, perform
 
-from .factories import EXPERIMENTS, PROJECT, a_flag, a_layer, a_plan, make, moved, prepare
+from .conftest import ServeOver
+from .factories import (
+    EXPERIMENTS,
+    PROJECT,
+    a_flag,
+    a_layer,
+    a_plan,
+    a_planned_experiment,
+    make,
+    moved,
+    prepare,
+)
 
 pytestmark = pytest.mark.anyio
 GIVEN = {"orders": {"mean": 2.0, "variance": 1.0}, "refunds": {"mean": 1.0, "variance": 1.0}}
@@ -46,7 +58,7 @@ async def with_result(database: Database, key: str, *, p_value: float = 0.5) -> 
         return run.id
 
     async def work(_: Task) -> dict[str, Any]:
-        return {"document": document, "record": {}}
+        return {"document": document, "record": {"structure": {}, "numbers": ""}}
 
     task = await database.write(begin)
     await perform(database, task, {"results": work})
@@ -297,3 +309,40 @@ async def test_the_archive_is_found_by_words_state_tag_and_outcome(client: httpx
     assert await found(tag="checkout") == ["shorter"]
     assert await found(outcome="ROLLED_BACK") == ["shorter"]
     assert await found(search="form", outcome="SHIPPED") == []
+
+
+async def test_without_a_result_the_events_themselves_tell(
+    serve_over: ServeOver, committing_database: Database
+) -> None:
+    async with serve_over(committing_database) as client:
+        found, advised = await foreseen(client)
+
+    (need,) = found["needs"]
+    assert (need["source"], need["mean"]) == ("recent events", pytest.approx(0.2))
+    assert need["variance"] == pytest.approx(0.16 * 400 / 399)
+    assert found["units_per_day"] == pytest.approx(400 / 9.5)
+    assert advised["recommended"] is not None
+    assert advised["priors"] == []
+
+
+async def foreseen(client: httpx2.AsyncClient) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Power and recommendation of a plan in a project that has events and no result."""
+    project = "/api/v1/projects/foreseen"
+    (await client.post("/api/v1/projects", json={"key": "foreseen", "name": "F"})).raise_for_status()
+    await prepare(client, project=project)
+    draft = a_planned_experiment(plan=a_plan(guardrails=[]))
+    (await client.post(f"{project}/experiments", json=draft)).raise_for_status()
+    now = utc_now()
+
+    def event(unit: int, name: str, days: float) -> dict[str, Any]:
+        at = (now - timedelta(days=days)).isoformat()
+        return {"kind": "event", "name": name, "unit": f"u{unit}", "at": at}
+
+    visits = [event(unit, "visits", 1 + unit % 10) for unit in range(400)]
+    orders = [event(unit, "orders", 0.5 + unit % 10) for unit in range(0, 400, 5)]
+    sent = await client.post("/api/v1/events?project=foreseen", json=[*visits, *orders])
+    assert sent.json()["accepted"] == 480
+
+    place = f"{project}/experiments/shorter"
+    power = (await client.post(f"{place}/power", json={})).json()
+    return power, (await client.post(f"{place}/recommendation", json={})).json()

@@ -13,3 +13,9 @@ class ServerKeyRequired(Denied):
     """A client key asked for what only servers may see."""
 
     code = "server_key_required"
+
+
+class RoleTooSmall(Denied):
+    """The caller may see this, and not do this to it."""
+
+    code = "role_too_small"

@@ -14,6 +14,10 @@ SHOWN_CHARACTERS = 6
 LONGEST_TOKEN = 200
 
 
+LINK = "link"
+"""What tokens that open one thing for reading begin with."""
+
+
 class KeyKind(StrEnum):
     """Who holds the key: a server may see rules, a client only answers."""
 
@@ -50,7 +54,7 @@ class Keyring:
         return key if key is not None and hmac.compare_digest(key.digest, presented) else None
 
 
-def mint(kind: KeyKind) -> str:
+def mint(kind: str) -> str:
     """A new token with 256 random bits, recognisable to scanners for leaked secrets."""
     return f"assay_{kind}_{secrets.token_urlsafe(TOKEN_BYTES)}"
 

@@ -9,6 +9,7 @@ from assay.access import repository
 from assay.access.errors import AccessKeyNotFound
 from assay.access.keys import AccessKey, KeyKind, Keyring, digest, mint, shown
 from assay.access.models import ApiKey
+from assay.access.policy import Role
 from assay.access.repository import KEYS_CHANNEL
 from assay.access.schemas import KeyCreate
 from assay.audit import service as audit
@@ -17,7 +18,17 @@ from assay.projects import service as projects
 from assay.shared import pagination
 from assay.shared.ids import new_id
 
-__all__ = ["KEYS_CHANNEL", "create", "identify", "keyring", "listing", "record_use", "revoke", "secret"]
+__all__ = [
+    "KEYS_CHANNEL",
+    "create",
+    "identify",
+    "keyring",
+    "listing",
+    "record_use",
+    "revoke",
+    "role_of",
+    "secret",
+]
 
 SECRET_BYTES = 32
 
@@ -82,6 +93,18 @@ async def identify(tx: ReadSession, token: str) -> AccessKey | None:
     """The key whose token this is, as the database knows it now."""
     row = await repository.key_by_digest(tx, digest(token))
     return None if row is None else _access_key(row)
+
+
+async def role_of(tx: ReadSession, token: str, project: str) -> Role | None:
+    """What the holder of a token is to a project; None when the token opens nothing of it.
+
+    Until there are people, whoever holds a server key of one of its environments develops it.
+    """
+    key = await identify(tx, token)
+    if key is None or key.kind is not KeyKind.SERVER:
+        return None
+    place = await projects.environment(tx, key.environment_id)
+    return Role.DEVELOPER if place.project_id == (await projects.get(tx, project)).id else None
 
 
 async def record_use(tx: WriteSession, used: Mapping[uuid.UUID, datetime]) -> None:

@@ -7,7 +7,7 @@ import json
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import pyarrow as pa
@@ -46,7 +46,7 @@ class Bundle:
     written: Written
 
 
-def save(bundle: Bundle, path: Path) -> None:
+def save(bundle: Bundle, path: Path | IO[bytes]) -> None:
     """Writes the bundle; the same result gives the same bytes."""
     members = {
         DOCUMENT: canonical(bundle.document.model_dump(mode="json")),

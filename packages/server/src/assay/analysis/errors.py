@@ -43,3 +43,21 @@ class ReportNotFound(NotFound):
     """The experiment has no such report."""
 
     code = "report_not_found"
+
+
+class NoSubject(Conflict):
+    """The report was made by a version that did not keep what it is about."""
+
+    code = "no_subject"
+
+
+class NotApproved(Conflict):
+    """Only approved reports are shared."""
+
+    code = "not_approved"
+
+
+class ShareLinkNotFound(NotFound):
+    """There is no such link, or it opens nothing any more."""
+
+    code = "share_link_not_found"

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import anyio.from_thread
 
-from assay.analysis import gathering, guarding, service
+from assay.analysis import archive, gathering, guarding, service
+from assay.analysis.document import Document
 from assay.analysis.errors import AnalysisCancelled, AnalysisTimeout
 from assay.analysis.schemas import ResultRequest
 from assay.core.clock import utc_now
@@ -91,6 +92,7 @@ def handlers(settings: Settings, database: Database, url: str) -> Mapping[str, H
             raise limits.cancelled from error
         if question.asked.is_plain:
             await guarding.act_on(database, project, question.experiment, result["document"]["halts"])
+            await _archive(database, project, question.experiment.key, result["document"])
         return result
 
     return {service.KIND: results, service.EXPLORATION: results}
@@ -135,6 +137,13 @@ def _limits(settings: Settings, is_cancelled: Callable[[], Any]) -> Limits:
 async def _is_cancelled(database: Database, task: Task) -> bool:
     async with database.reading() as tx:
         return await catalog.is_cancelled(tx, task.id)
+
+
+async def _archive(database: Database, project: str, key: str, found: dict[str, Any]) -> None:
+    document = Document.model_validate(found)
+    await database.write(
+        partial(archive.keep, project=project, experiment=key, document=document, now=utc_now())
+    )
 
 
 def _event_names(measured: list[MetricOut]) -> list[str]:

@@ -44,7 +44,48 @@ class Report(Identified, Base):
     note: Mapped[str]
     document: Mapped[dict[str, Any]] = mapped_column(JSON, deferred=True)
     record: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True), deferred=True)
+    # The experiment and the run as they were; null for reports of versions that did not keep them.
+    subject: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True), deferred=True)
     made_by: Mapped[str]
     made_at: Mapped[datetime]
     approved_by: Mapped[str | None]
     approved_at: Mapped[datetime | None]
+
+
+class ShareLink(Identified, Base):
+    """A way to read one approved report without a key; of its token only the digest is kept."""
+
+    __tablename__ = "share_link"
+    __table_args__ = (Index("ix_share_link_report_id_id", "report_id", "id"),)
+
+    report_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("report.id", ondelete="CASCADE"))
+    name: Mapped[str]
+    prefix: Mapped[str]
+    digest: Mapped[bytes] = mapped_column(unique=True)
+    made_by: Mapped[str]
+    made_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+
+
+class PastEffect(Base):
+    """What the newest result of an experiment found on one metric in one arm."""
+
+    __tablename__ = "past_effect"
+    __table_args__ = (Index("ix_past_effect_project_id_metric", "project_id", "metric"),)
+
+    experiment_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("experiment.id", ondelete="CASCADE"), primary_key=True
+    )
+    metric: Mapped[str] = mapped_column(primary_key=True)
+    arm: Mapped[str] = mapped_column(primary_key=True)
+    project_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("project.id"))
+    role: Mapped[str]
+    direction: Mapped[str]
+    finding: Mapped[str]
+    lift: Mapped[float | None]
+    low: Mapped[float | None]
+    high: Mapped[float | None]
+    error: Mapped[float | None]
+    level: Mapped[float]
+    computed_at: Mapped[datetime]

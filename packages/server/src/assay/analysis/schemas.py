@@ -10,11 +10,13 @@ from assay.analysis.document import Document
 from assay.analysis.plan import TOP_VALUES
 from assay.experiments.design import MAX_METRICS
 from assay.experiments.plan import Alpha, Method, Prior
+from assay.experiments.schemas import ExperimentOut
 from assay.jobs.schemas import TaskOut
 from assay.shared.ids import Key
 from assay.shared.schema import Incoming, Name, Outgoing, Text
 
 MOST_SEGMENTS = 5
+MOST_DAYS = 366
 
 
 class SegmentRequest(Incoming):
@@ -130,8 +132,44 @@ class ReportOut(Outgoing):
     approved_at: datetime | None
 
 
+class Subject(Outgoing):
+    """What a report is about, as it was then."""
+
+    experiment: ExperimentOut
+    task: TaskOut
+
+
 class FrozenReportOut(Outgoing):
-    """A report and the document it freezes."""
+    """A report, the document it freezes, and what it is about."""
 
     report: ReportOut
     document: Document
+    subject: Subject | None = Field(
+        default=None, description="The experiment and the run as they were; null in reports of old versions."
+    )
+
+
+class ShareRequest(Incoming):
+    """A link that lets whoever has it read one approved report."""
+
+    name: Name = Field(description="Who gets it; to know later which to revoke.")
+    days: int = Field(30, ge=1, le=MOST_DAYS, description="How long it works.")
+
+
+class ShareLinkOut(Outgoing):
+    """A share link, without its token."""
+
+    id: uuid.UUID
+    name: str
+    prefix: str = Field(description="How the token begins.")
+    made_by: str
+    made_at: datetime
+    expires_at: datetime
+    revoked_at: datetime | None
+
+
+class ShareLinkMade(ShareLinkOut):
+    """A share link with its token, which is shown this once."""
+
+    token: str = Field(description="Keep it now: it cannot be shown again.")
+    path: str = Field(description="Where the report is read, on this server.")

@@ -3,6 +3,8 @@
 from fastapi import APIRouter
 
 from assay.access.router import router as access
+from assay.analysis.archive_routes import router as archive
+from assay.analysis.planning_routes import router as planning
 from assay.analysis.preview_routes import router as metric_previews
 from assay.analysis.report_routes import router as reports
 from assay.analysis.router import router as results
@@ -21,7 +23,7 @@ from assay.sources.router import router as sources
 
 router = APIRouter(prefix="/api/v1", responses=RESPONSES)
 FLAGS = (flags, previews, evaluation)
-ANALYSIS = (metrics, metric_previews, experiments, results, reports, sources)
+ANALYSIS = (metrics, metric_previews, experiments, planning, results, reports, archive, sources)
 # Events first: routes are compared one after the other, which for a batch would cost a sixth of all its work.
 for domain in (events, projects, access, *FLAGS, *ANALYSIS):
     router.include_router(domain)

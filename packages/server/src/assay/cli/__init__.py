@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 
 from assay import __version__
-from assay.cli import events, experiments, flags, resources, results, sources
+from assay.cli import events, experiments, flags, reports, resources, results, sources
 from assay.cli.console import Format, err
 from assay.shared.errors import AssayError
 
@@ -30,6 +30,7 @@ resources.events.add_typer(events.rejected, name="rejected")
 app.add_typer(resources.events, name="events")
 app.add_typer(sources.app, name="source")
 app.add_typer(results.app, name="results")
+app.add_typer(reports.app, name="report")
 database = typer.Typer(help="The database's schema.", no_args_is_help=True)
 app.add_typer(database, name="db")
 

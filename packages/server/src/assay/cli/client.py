@@ -46,6 +46,10 @@ class Client:
         parameters = {name: value for name, value in query.items() if value is not None}
         return await self._request("GET", path, params=parameters)
 
+    async def content(self, path: str, **query: str) -> bytes:
+        """Reads a file."""
+        return (await self._answer("GET", path, params=query)).content
+
     async def post(self, path: str, body: object = None, *, if_match: str | None = None, **query: str) -> Any:  # noqa: ANN401 — JSON
         """Creates a resource or begins work."""
         return await self._send("POST", path, body, if_match=if_match, params=query)
@@ -141,6 +145,10 @@ class Client:
         return await self._request(method, path, content=content, headers=headers, params=params)
 
     async def _request(self, method: str, path: str, **options: Any) -> Any:  # noqa: ANN401 — passed on
+        answer = await self._answer(method, path, **options)
+        return answer.json() if answer.content else None
+
+    async def _answer(self, method: str, path: str, **options: Any) -> httpx2.Response:  # noqa: ANN401 — as above
         try:
             answer = await self._http.request(method, path, **options)
         except httpx2.TransportError as error:
@@ -152,7 +160,7 @@ class Client:
             raise _TryAgain(_detail(answer), value=answer.headers.get("Retry-After"))
         if answer.is_error:
             raise ServerProblem(_detail(answer), value=answer.status_code)
-        return answer.json() if answer.content else None
+        return answer
 
 
 class _TryAgain(ServerProblem):
@@ -160,9 +168,14 @@ class _TryAgain(ServerProblem):
 
 
 @asynccontextmanager
-async def connected(url: str) -> AsyncGenerator[Client]:
-    """A client of the Assay at `url` until the block ends."""
-    async with httpx2.AsyncClient(base_url=url, timeout=30.0, trust_env=False) as http:
+async def connected(url: str, *, key: str | None = None) -> AsyncGenerator[Client]:
+    """A client of the Assay at `url` until the block ends.
+
+    Args:
+        key: A server key, where Assay asks for one.
+    """
+    headers = {"Authorization": f"Bearer {key}"} if key else None
+    async with httpx2.AsyncClient(base_url=url, timeout=30.0, trust_env=False, headers=headers) as http:
         yield Client(http)
 
 

@@ -33,12 +33,35 @@ class Ending(StrEnum):
     KEEP = "keep"
 
 
+class Decision(StrEnum):
+    """What may be decided."""
+
+    SHIP = "ship"
+    ROLL_BACK = "roll-back"
+    ITERATE = "iterate"
+    NO_DECISION = "no-decision"
+
+
 OUTCOMES = {Ending.SHIP: "SHIPPED", Ending.ROLL_BACK: "ROLLED_BACK", Ending.KEEP: "KEPT"}
 
 
 def add_to(app: typer.Typer) -> None:
     """Adds the commands to those there are."""
-    for command in (listing, show, plan, ready, start, pause, resume, cover, restart, complete, log):
+    moves = (start, pause, resume, cover, restart, complete)
+    for command in (
+        listing,
+        show,
+        plan,
+        power,
+        recommend,
+        ready,
+        *moves,
+        log,
+        comment,
+        decide,
+        learn,
+        archive,
+    ):
         app.command("list" if command is listing else command.__name__)(command)
 
 
@@ -262,6 +285,134 @@ def log(
     from assay.cli.commands import experiment as command
 
     command.log(_subject(url, project, key), kind=kind, output=output)
+
+
+def comment(
+    key: ExperimentKey,
+    text: Annotated[str, typer.Argument(help="What to say.", show_default=False)],
+    *,
+    project: Project = DEFAULT_PROJECT,
+    url: Url = DEFAULT_URL,
+    output: Output = Format.TABLE,
+) -> None:
+    """Adds a comment to the log; nothing there is changed later.
+
+    Example: assay experiment comment checkout "the sale begins on Friday"
+    """
+    from assay.cli.commands import experiment as command
+
+    command.say(_subject(url, project, key), "comments", {"text": text}, output=output)
+
+
+def decide(
+    key: ExperimentKey,
+    decision: Annotated[Decision, typer.Argument(help="What was decided.", show_default=False)],
+    *,
+    arm: Annotated[str | None, typer.Option(help="The arm it is about.")] = None,
+    result: Annotated[str | None, typer.Option(help="The analysis it rests on.")] = None,
+    note: Note = "",
+    project: Project = DEFAULT_PROJECT,
+    url: Url = DEFAULT_URL,
+    output: Output = Format.TABLE,
+) -> None:
+    """Writes a decision into the log; `complete` is what changes the flag.
+
+    Example: assay experiment decide checkout ship --arm new --note "clear on every goal"
+    """
+    from assay.cli.commands import experiment as command
+
+    body = {"decision": decision.value.replace("-", "_"), "arm": arm, "result": result, "note": note}
+    command.say(_subject(url, project, key), "decisions", body, output=output)
+
+
+def learn(
+    key: ExperimentKey,
+    learnings: Annotated[str, typer.Argument(help="What remains to be known.", show_default=False)],
+    *,
+    project: Project = DEFAULT_PROJECT,
+    url: Url = DEFAULT_URL,
+    output: Output = Format.TABLE,
+) -> None:
+    """Writes down what an experiment has taught; the archive is searched by it.
+
+    Example: assay experiment learn checkout "Fewer fields help on phones only."
+    """
+    from assay.cli.commands import experiment as command
+
+    command.learn(_subject(url, project, key), learnings, output=output)
+
+
+def archive(
+    *,
+    search: Annotated[
+        str | None, typer.Option(help="Beginnings of words of key, hypothesis, learnings…")
+    ] = None,
+    tag: Annotated[str | None, typer.Option(help="Only those with this tag.")] = None,
+    metric: Annotated[
+        str | None, typer.Option(help="Only those read by this metric, with its effects together.")
+    ] = None,
+    outcome: Annotated[str | None, typer.Option(help="SHIPPED, ROLLED_BACK or KEPT.")] = None,
+    since: Annotated[str | None, typer.Option(help="Ended on this day or later, such as 2026-01-31.")] = None,
+    until: Annotated[str | None, typer.Option(help="Ended before this day.")] = None,
+    project: Project = DEFAULT_PROJECT,
+    url: Url = DEFAULT_URL,
+    output: Output = Format.TABLE,
+) -> None:
+    """Shows experiments that are over, what they found, and what all found together on a metric.
+
+    Examples:
+
+      assay experiment archive --search "shorter form"
+
+      assay experiment archive --metric orders
+    """
+    from assay.cli.commands import archive as command
+    from assay.cli.commands.flag import Place
+
+    query = {"search": search, "tag": tag, "metric": metric, "outcome": outcome}
+    days = {"since": command.day_of(since), "until": command.day_of(until)}
+    command.archive(Place(url, project, DEFAULT_ENVIRONMENT), query | days, output=output)
+
+
+def power(
+    key: ExperimentKey,
+    *,
+    units_per_day: Annotated[
+        float | None, typer.Option(help="New targeted units a day; found in the data by default.")
+    ] = None,
+    project: Project = DEFAULT_PROJECT,
+    url: Url = DEFAULT_URL,
+    output: Output = Format.TABLE,
+) -> None:
+    """Says how many units and days a plan needs, from past results or from the events there are.
+
+    Example: assay experiment power checkout --units-per-day 5000
+    """
+    from assay.cli.commands import planning as command
+
+    command.power(_subject(url, project, key), units_per_day, output=output)
+
+
+def recommend(
+    key: ExperimentKey,
+    *,
+    deadline_days: Annotated[int | None, typer.Option(help="By when it shall be decided.")] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="It shall be readable at any moment.")] = False,
+    units_per_day: Annotated[
+        float | None, typer.Option(help="New targeted units a day; found in the data by default.")
+    ] = None,
+    project: Project = DEFAULT_PROJECT,
+    url: Url = DEFAULT_URL,
+    output: Output = Format.TABLE,
+) -> None:
+    """Recommends a method from traffic and deadline, and says what each choice costs.
+
+    Example: assay experiment recommend checkout --deadline-days 21
+    """
+    from assay.cli.commands import planning as command
+
+    body = {"deadline_days": deadline_days, "watch_continuously": watch, "units_per_day": units_per_day}
+    command.recommend(_subject(url, project, key), body, output=output)
 
 
 def _subject(url: str, project: str, key: str) -> "Subject":

@@ -36,6 +36,7 @@ async def _writes(database: Annotated[Database, Depends(_database)]) -> AsyncIte
 Reads = Annotated[ReadSession, Depends(_reads, scope="function")]
 Writes = Annotated[WriteSession, Depends(_writes, scope="function")]
 Now = Annotated[datetime, Depends(utc_now)]
+AppDatabase = Annotated[Database, Depends(_database)]
 AppSettings = Annotated[Settings, Depends(_settings)]
 
 

@@ -112,10 +112,9 @@ async def _latest(tx: ReadSession, row: Experiment) -> tuple[_Result, datetime] 
     if known is None:
         return None
     task, found = known
-    # Before there were records the document was all that was kept.
-    document = found.get("document", found)
     try:
-        return _Result.model_validate(document), task.finished_at or task.created_at
+        # Before there were records the document was all that was kept.
+        return _Result.model_validate(found.get("document", found)), task.finished_at or task.created_at
     except ValidationError:
         # Of another version, whose figures we do not know how to read.
         return None

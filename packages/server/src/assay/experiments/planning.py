@@ -35,19 +35,23 @@ T = TypeVar("T")
 RECENTLY = timedelta(days=28)
 
 
-async def power(tx: ReadSession, project_key: str, key: str, asked: PowerRequest) -> PowerOut:
+async def power(
+    tx: ReadSession, project_key: str, key: str, asked: PowerRequest, *, seen: Mapping[str, Baseline]
+) -> PowerOut:
     """How long a plan must run to find what it looks for.
 
+    Args:
+        seen: What the events themselves tell of metrics that no result measures.
     Raises:
         NotComputable: Nothing is known of a metric, or a goal has no smallest effect.
     """
     experiment = await service.row_of(tx, project_key, key)
-    plan, known, pace = await _known(tx, experiment, asked)
+    plan, known, pace = await _known(tx, experiment, asked, seen)
     return await _computed(partial(_power, experiment, plan, known, pace))
 
 
 async def recommend(
-    tx: ReadSession, project_key: str, key: str, asked: RecommendationRequest
+    tx: ReadSession, project_key: str, key: str, asked: RecommendationRequest, *, seen: Mapping[str, Baseline]
 ) -> RecommendationOut:
     """What each method costs for this plan, and which one fits the traffic and the deadline.
 
@@ -55,12 +59,24 @@ async def recommend(
         NotComputable: As `power`; or nobody says how many units a day there are.
     """
     experiment = await service.row_of(tx, project_key, key)
-    plan, known, pace = await _known(tx, experiment, asked)
+    plan, known, pace = await _known(tx, experiment, asked, seen)
     if pace is None:
         raise NotComputable(
-            "no earlier experiment tells how many units arrive; give `units_per_day`", value="units_per_day"
+            "no earlier experiment and no recent event tells how many units arrive; give `units_per_day`",
+            value="units_per_day",
         )
     return await _computed(partial(_recommend, experiment, plan, known, pace, asked))
+
+
+async def unknown(tx: ReadSession, project_key: str, key: str, asked: PowerRequest) -> tuple[list[str], str]:
+    """The goals and guardrails of a plan that no result and no given figure tells of, and where it runs."""
+    experiment = await service.row_of(tx, project_key, key)
+    service.state_of(experiment)
+    plan = service.plan_of(experiment)
+    sized = [*(goal.metric for goal in plan.goals), *(rail.metric for rail in plan.guardrails)]
+    found = await past.baselines(tx, experiment, set(sized))
+    known = asked.baselines.keys() | found.keys()
+    return [metric for metric in sized if metric not in known], experiment.assignments["environment"]
 
 
 async def report(
@@ -111,11 +127,11 @@ async def _computed(work: Callable[[], T]) -> T:
 
 
 async def _known(
-    tx: ReadSession, experiment: Experiment, asked: PowerRequest
+    tx: ReadSession, experiment: Experiment, asked: PowerRequest, seen: Mapping[str, Baseline]
 ) -> tuple[Plan, dict[str, Baseline], float | None]:
     service.state_of(experiment)
     plan = service.plan_of(experiment)
-    found = await past.baselines(tx, experiment, set(plan.metrics()))
+    found = {**seen, **await past.baselines(tx, experiment, set(plan.metrics()))}
     known = past.merged(asked.baselines, found)
     return plan, known, asked.units_per_day or _pace(plan, found)
 

@@ -1,4 +1,4 @@
-"""Planning over HTTP: readiness, power, the choice of a method, templates."""
+"""Planning over HTTP: readiness and templates."""
 
 from typing import Annotated
 
@@ -10,11 +10,7 @@ from assay.experiments import checks, planning, templates
 from assay.experiments.routing import ExperimentKey, ProjectKey
 from assay.experiments.schemas import (
     CheckOut,
-    PowerOut,
-    PowerRequest,
     ReadinessOut,
-    RecommendationOut,
-    RecommendationRequest,
     TemplateOut,
     TemplatePut,
 )
@@ -35,22 +31,6 @@ async def check_readiness(
     return ReadinessOut(
         ready=not checks.blocking(found), checks=[CheckOut.model_validate(each) for each in found]
     )
-
-
-@router.post("/experiments/{experiment}/power")
-async def compute_power(
-    project: ProjectKey, experiment: ExperimentKey, asked: PowerRequest, tx: Reads
-) -> PowerOut:
-    """Says how many units and days the plan needs, from given figures or from the newest results."""
-    return await planning.power(tx, project, experiment, asked)
-
-
-@router.post("/experiments/{experiment}/recommendation")
-async def recommend_method(
-    project: ProjectKey, experiment: ExperimentKey, asked: RecommendationRequest, tx: Reads
-) -> RecommendationOut:
-    """Says what each method costs, and which one fits traffic and deadline."""
-    return await planning.recommend(tx, project, experiment, asked)
 
 
 @router.get("/experiment-templates")

@@ -289,3 +289,45 @@ async def newest_of(tx: ReadSession, project_id: uuid.UUID, *, limit: int) -> Se
     """A project's experiments made last, newest first."""
     statement = select(Experiment).where(Experiment.project_id == project_id)
     return (await tx.scalars(statement.order_by(Experiment.id.desc()).limit(limit))).all()
+
+
+async def over(tx: ReadSession, project_id: uuid.UUID) -> Sequence[Experiment]:
+    """A project's experiments that are completed or observed, oldest first."""
+    statement = select(Experiment).where(Experiment.project_id == project_id, _is_over())
+    return (await tx.scalars(statement.order_by(Experiment.id))).all()
+
+
+async def archive(
+    tx: ReadSession,
+    project_id: uuid.UUID,
+    *,
+    matching: str | None,
+    tag: str | None,
+    metric: str | None,
+    outcome: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    cursor: str | None,
+    limit: int,
+) -> Sequence[Experiment]:
+    """One row more than a page of those that are over, newest first; see `page` for `matching`."""
+    ended = func.coalesce(Experiment.ended_at, Experiment.created_at)
+    statement = select(Experiment).where(Experiment.project_id == project_id, _is_over())
+    if matching is not None:
+        statement = statement.where(Experiment.words.bool_op("@@")(func.to_tsquery(_SIMPLE, matching)))
+    if tag is not None:
+        statement = statement.where(Experiment.tags.contains([tag]))
+    if metric is not None:
+        statement = statement.where(Experiment.metrics.contains([metric]))
+    if outcome is not None:
+        statement = statement.where(Experiment.outcome == outcome)
+    if since is not None:
+        statement = statement.where(ended >= since)
+    if until is not None:
+        statement = statement.where(ended < until)
+    rows = await tx.scalars(pagination.before(statement, Experiment.id, cursor=cursor, limit=limit))
+    return rows.all()
+
+
+def _is_over() -> ColumnElement[bool]:
+    return Experiment.state.is_(None) | (Experiment.state == State.COMPLETED)

@@ -285,7 +285,7 @@ class NeedOut(Outgoing):
 
     metric: str
     role: Literal["goal", "guardrail"]
-    source: str = Field(description="`given`, or the experiment whose control it is from.")
+    source: str = Field(description="`given`, the experiment whose control it is from, or `recent events`.")
     mean: float
     variance: float
     effect: float = Field(description="Smallest effect or margin, in the metric's own unit.")
@@ -322,12 +322,25 @@ class OptionOut(Outgoing):
     price: str
 
 
+class SuggestedPrior(Outgoing):
+    """What past effects on a goal let one believe of the next, as a Bayesian plan takes it."""
+
+    metric: str
+    mean: float
+    standard_deviation: float
+    effects: int = Field(description="Past effects it is from.")
+    sentence: str
+
+
 class RecommendationOut(Outgoing):
     """Which method fits."""
 
     options: list[OptionOut]
     recommended: str | None = Field(description="Null when none is done in time.")
     sentence: str
+    priors: list[SuggestedPrior] = Field(
+        default_factory=list[SuggestedPrior], description="For goals with at least five past effects."
+    )
 
 
 class TemplatePut(Incoming):

@@ -1,18 +1,21 @@
 """The page of an experiment: its results, and the button that computes them."""
 
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
+from assay.access.policy import Role
 from assay.analysis import looks
 from assay.analysis import service as analysis
-from assay.core.dependencies import Now, RetryingRoute, Writes
+from assay.core.dependencies import AppSettings, Now, RetryingRoute, Writes
 from assay.experiments import service as experiments
 from assay.flags.routing import by
 from assay.metrics import service as metrics
 from assay.shared.ids import Key
 from assay.web.experiment_page import experiment_page
+from assay.web.record import record_of
 from assay.web.rendering import path_to, render
 from assay.web.same_origin import FromOurPages
 
@@ -27,7 +30,12 @@ SHOWN_RECUTS = 10
 
 @router.get("", name="experiment")
 async def experiment(
-    project: ProjectKey, experiment: ExperimentKey, request: Request, tx: Writes, now: Now
+    project: ProjectKey,
+    experiment: ExperimentKey,
+    request: Request,
+    tx: Writes,
+    now: Now,
+    settings: AppSettings,
 ) -> HTMLResponse:
     """Shows the newest results, and how far newer ones are; the log of looks remembers that."""
     found = await experiments.get(tx, project, experiment)
@@ -45,7 +53,9 @@ async def experiment(
         recuts=await analysis.explorations(tx, project, experiment, limit=SHOWN_RECUTS),
         now=now,
     )
-    return render(request, "experiment.html", page=page)
+    role = Role.ADMIN if settings.delivers_without_key else None
+    record = await record_of(tx, project, found, role=role)
+    return render(request, "experiment.html", page=replace(page, record=record))
 
 
 @router.post("/results", name="compute_results")

@@ -10,6 +10,7 @@ from assay.jobs.lifecycle import TaskState
 from assay.jobs.schemas import TaskOut
 from assay.metrics.schemas import MetricOut
 from assay.web.phrases import Moment, moment
+from assay.web.record import Record
 from assay.web.results import Results, finished
 
 # A run that nobody takes up for this long is worth a word about workers.
@@ -116,6 +117,7 @@ class ExperimentPage:
     looks: LooksOut | None = None
     recuts: Sequence[Recut] = ()
     properties: Sequence[str] = ()
+    record: Record | None = None
 
 
 def experiment_page(

@@ -17,8 +17,13 @@ def render(
     request: Request, template: str, *, page: object, status: HTTPStatus = HTTPStatus.OK
 ) -> HTMLResponse:
     """A page; `page` is all the template knows besides the addresses of things."""
-    content = _environment().get_template(template).render(page=page, link=_Links(request))
+    content = filled(template, page=page, link=_Links(request))
     return HTMLResponse(content, status_code=status, headers={"Cache-Control": "private, no-cache"})
+
+
+def filled(template: str, **names: object) -> str:
+    """A template with the names it knows."""
+    return _environment().get_template(template).render(**names)
 
 
 def path_to(request: Request, name: str, **parameters: str) -> str:

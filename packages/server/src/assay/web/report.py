@@ -6,6 +6,7 @@ from dataclasses import replace
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
+from assay.access.dependencies import CallerRole
 from assay.analysis import reports
 from assay.analysis.schemas import ResultOut
 from assay.core.dependencies import Now, Reads, RetryingRoute
@@ -25,12 +26,19 @@ router = APIRouter(
 
 @router.get("/{report}", name="report")
 async def report(
-    project: ProjectKey, experiment: ExperimentKey, report: uuid.UUID, request: Request, tx: Reads, now: Now
+    project: ProjectKey,
+    experiment: ExperimentKey,
+    report: uuid.UUID,
+    request: Request,
+    tx: Reads,
+    now: Now,
+    role: CallerRole,
 ) -> HTMLResponse:
     """Shows what was frozen, beside the definitions of now."""
     found = await experiments.get(tx, project, experiment)
-    frozen = await reports.get(tx, project, experiment, report)
-    task = await jobs.poll(tx, frozen.report.result)
+    frozen = await reports.get(tx, project, experiment, report, role=role)
+    kept = frozen.subject
+    task = await jobs.poll(tx, frozen.report.result) if kept is None else kept.task
     page = experiment_page(
         project,
         found,

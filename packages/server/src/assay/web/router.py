@@ -2,11 +2,22 @@
 
 from fastapi import FastAPI
 
-from assay.web import assets, documentation, experiment, failures, home, project, recut, report
+from assay.web import (
+    archive,
+    assets,
+    documentation,
+    experiment,
+    failures,
+    home,
+    project,
+    recut,
+    report,
+    shared,
+)
 
 
 def mount(app: FastAPI) -> None:
     """Adds the pages, their files, and pages for failures; call it after failures have been translated."""
-    for section in (assets, documentation, home, project, experiment, recut, report):
+    for section in (assets, documentation, home, archive, project, experiment, recut, report, shared):
         app.include_router(section.router)
     failures.install(app)

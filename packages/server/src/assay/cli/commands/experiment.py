@@ -92,7 +92,7 @@ def move(subject: Subject, path: str, body: Mapping[str, Any], *, output: Format
 
 def log(subject: Subject, *, kind: str | None, output: Format) -> None:
     """Prints an experiment's log, newest first."""
-    entries = subject.place.run(lambda client: _all(client, f"{subject.address}/log", kind=kind))
+    entries = subject.place.run(lambda client: every(client, f"{subject.address}/log", kind=kind))
     if output is Format.JSON:
         print_json(json.dumps(entries, indent=2))
         return
@@ -102,10 +102,33 @@ def log(subject: Subject, *, kind: str | None, output: Format) -> None:
             out.print(f"  {change_line(change)}", highlight=False, soft_wrap=True)
 
 
+def say(subject: Subject, path: str, body: Mapping[str, Any], *, output: Format) -> None:
+    """Adds an entry to an experiment's log."""
+    entry = subject.place.run(lambda client: client.post(f"{subject.address}/{path}", dict(body)))
+    if output is Format.JSON:
+        print_json(json.dumps(entry, indent=2))
+    else:
+        out.print(_entry_line(entry), highlight=False, soft_wrap=True)
+
+
+def learn(subject: Subject, learnings: str, *, output: Format) -> None:
+    """Replaces what an experiment has taught."""
+
+    async def work(client: Client) -> Any:  # noqa: ANN401 — JSON
+        etag = (await client.get(subject.address))["etag"]
+        return await client.patch(subject.address, {"learnings": learnings}, if_match=etag)
+
+    found = subject.place.run(work)
+    if output is Format.JSON:
+        print_json(json.dumps(found, indent=2))
+    else:
+        err.print(f"[bold]{escape(subject.key)}[/] has taught: {escape(found['learnings'])}")
+
+
 def listing(place: Place, query: Mapping[str, str | None], *, output: Format) -> None:
     """Prints the experiments that a query finds."""
     address = f"/api/v1/projects/{place.project}/experiments"
-    found = place.run(lambda client: _all(client, address, **query))
+    found = place.run(lambda client: every(client, address, **query))
     if output is Format.JSON:
         print_json(json.dumps(found, indent=2))
         return
@@ -143,7 +166,8 @@ def weights_of(pairs: Sequence[str]) -> dict[str, float] | None:
     return weights or None
 
 
-async def _all(client: Client, address: str, **query: str | None) -> list[dict[str, Any]]:
+async def every(client: Client, address: str, **query: str | None) -> list[dict[str, Any]]:
+    """All items of a list, page after page."""
     items: list[dict[str, Any]] = []
     cursor: str | None = None
     while True:
