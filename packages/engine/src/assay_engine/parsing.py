@@ -116,9 +116,14 @@ _BOOLEAN, _STANDARD = FlagType.BOOLEAN, MissingUnit.STANDARD
 _XD, _FLAGD_3 = BucketerName.XD, BucketerName.FLAGD_3
 
 
-def ruleset_from_json(document: object) -> Ruleset:
-    """The ruleset of a parsed datafile."""
-    fields = read_record(document, _RULESET, needs=("format",))
+def ruleset_from_json(document: object, read_flag: Callable[[object], Flag] | None = None) -> Ruleset:
+    """The ruleset of a parsed datafile.
+
+    Args:
+        read_flag: In place of `flag_from_json`, from who keeps the flags that he has read before.
+    """
+    readers = _RULESET if read_flag is None else {**_RULESET, "flags": array_of(read_flag, MOST_FLAGS)}
+    fields = read_record(document, readers, needs=("format",))
     del fields["format"]
     return Ruleset(**fields)
 

@@ -134,7 +134,7 @@ def _function(
 
 @lru_cache(maxsize=1024)
 def _code(form: Form, how: Joined, templates: tuple[Template, ...]) -> CodeType:
-    """The code of a shape; what a rule says becomes its defaults, which are quicker to read than a closure."""
+    """The code of a shape; what a rule says becomes its defaults, quicker to read than a closure."""
     conditions = [_numbered(template.value, at) for at, template in enumerate(templates)]
     body = _Condition(_condition(conditions, how)).visit(_parsed(form.value))
     names = [f"{name}{at}" for at in range(len(templates)) for name in ("name", "value")]

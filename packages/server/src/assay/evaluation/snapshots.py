@@ -13,6 +13,7 @@ from assay.evaluation.answers import Answer, flag_metadata, set_metadata
 from assay_engine import CompiledRuleset, Evaluation, InvalidRuleset, Ruleset, dumps, next_transition
 from assay_engine.context import Context
 from assay_engine.model import Serve, Split
+from assay_engine.records import without_collecting
 from assay_engine.results import flag_not_found
 from assay_engine.rules.check import check_meaning, errors
 from assay_engine.rules.compile import Walk, link
@@ -136,5 +137,6 @@ def build(
     earlier: Snapshot | None = None,
 ) -> Snapshot:
     """The snapshot of a ruleset, served from now on."""
-    written = dumps(ruleset) if datafile is None else datafile
-    return Snapshot(environment_id, ruleset, written, earlier=earlier, loaded_at=time.time())
+    with without_collecting():
+        written = dumps(ruleset) if datafile is None else datafile
+        return Snapshot(environment_id, ruleset, written, earlier=earlier, loaded_at=time.time())
