@@ -96,6 +96,14 @@ class Snapshot:
         """When time alone may next change an answer."""
         return next_transition(self.compiled, now)
 
+    def mark(self, now: datetime) -> str:
+        """The version and, where time alone will change an answer, when it next does.
+
+        Who has seen the same mark has missed neither a publication nor the begin or end of a schedule.
+        """
+        following = self.valid_until(now)
+        return self.version if following is None else f"{self.version}@{following.isoformat()}"
+
     def changed_between(self, earlier: datetime, later: datetime) -> bool:
         """Whether a schedule has begun or ended after one moment, and not after the other."""
         moments = self.compiled.transitions

@@ -106,7 +106,7 @@ async def staleness(
 def _compared(found: Here, flag: Flag, before: Texts, after: Texts) -> Comparison:
     ruleset = after.ruleset(environment=found.place.environment, revision=0)
     documents.check(ruleset)
-    touched = references.dependents(ruleset, flag.key)
+    touched = references.dependents(ruleset, {flag.key})
     flags = [each for each in ruleset.flags if each.key in touched]
     if found.served is not None:
         flags.append(flag_from_json(found.served))
