@@ -108,11 +108,6 @@ def array_of(parse: Callable[[object], T], most: int) -> Callable[[object], tupl
     return read
 
 
-def read_list(fields: JsonObject, name: str, parse: Callable[[object], T], most: int) -> tuple[T, ...]:
-    """An array's items, parsed; none where the key is absent."""
-    return () if name not in fields else read_at(name, array_of(parse, most), fields[name])
-
-
 def read_at(step: str, parse: Callable[[object], T], value: object) -> T:
     """A value parsed, an error in it placed under `step`."""
     try:
@@ -151,11 +146,6 @@ def one_of(choices: Mapping[str, E]) -> Callable[[object], E]:
         raise DatafileError(f"{shown(value)} is none of {', '.join(choices)}")
 
     return read
-
-
-def read_text(fields: JsonObject, name: str, default: str | None, longest: int) -> str:
-    """Text up to a length, empty allowed."""
-    return read_at(name, text_up_to(longest), fields.get(name, default))
 
 
 def text_up_to(longest: int) -> Callable[[object], str]:
@@ -235,8 +225,10 @@ def as_number(value: object) -> float:
 def read_whole(
     fields: JsonObject, name: str, default: int = 0, *, least: int = 0, most: int = LARGEST_INTEGER
 ) -> int:
-    """A whole number between two bounds."""
-    return read_at(name, partial(as_whole, least=least, most=most), fields.get(name, default))
+    """A whole number between two bounds; the default where the key is absent."""
+    if name not in fields:
+        return default
+    return read_at(name, partial(as_whole, least=least, most=most), fields[name])
 
 
 def as_whole(value: object, *, least: int, most: int) -> int:

@@ -5,7 +5,7 @@ References (a variant a rule names, a segment) are the business of `rules.check`
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from typing import TypeGuard, cast
 
 from assay_engine.context import TARGETING_KEY
@@ -30,14 +30,12 @@ from assay_engine.fields import (
     read_frozen,
     read_key,
     read_keys,
-    read_list,
     read_member,
     read_name,
     read_object,
     read_optional,
     read_record,
     read_scalar,
-    read_text,
     read_whole,
     shown,
     text_up_to,
@@ -196,16 +194,18 @@ def _whole_clause(document: JsonObject) -> Clause:
 
 
 def _all(document: JsonObject, depth: int) -> Condition:
-    return AllOf(_parts(document, "all", depth))
+    _only("all", document)
+    return AllOf(read_at("all", _conditions(depth), document["all"]))
 
 
 def _any(document: JsonObject, depth: int) -> Condition:
-    return AnyOf(_parts(document, "any", depth))
+    _only("any", document)
+    return AnyOf(read_at("any", _conditions(depth), document["any"]))
 
 
-def _parts(document: JsonObject, key: str, depth: int) -> tuple[Condition, ...]:
-    _only(key, document)
-    return read_list(document, key, partial(condition_from_json, depth=depth), MOST_PARTS)
+@cache
+def _conditions(depth: int) -> Callable[[object], tuple[Condition, ...]]:
+    return array_of(partial(condition_from_json, depth=depth), MOST_PARTS)
 
 
 def _not(document: JsonObject, depth: int) -> Condition:
@@ -277,7 +277,7 @@ def _split(document: object) -> Split:
     fields = read_object(document, _SPLIT, needs=("salt", "ranges"))
     return Split(
         bucketing=_bucketing_in(fields),
-        ranges=read_list(fields, "ranges", _split_range, MOST_RANGES),
+        ranges=read_at("ranges", _split_ranges, fields["ranges"]),
         experiment=read_optional(fields, "experiment", read_name),
         layer=read_optional(fields, "layer", read_name),
         sticky=read_optional(fields, "sticky", _sticky),
@@ -291,7 +291,7 @@ def _bucketing(document: object) -> Bucketing:
 
 def _bucketing_in(fields: JsonObject) -> Bucketing:
     return Bucketing(
-        salt=read_text(fields, "salt", None, LONGEST_UNIT),
+        salt=read_at("salt", _salt, fields["salt"]),
         bucketer=read_choice(fields, "bucketer", _BUCKETERS, _XD),
         unit=_unit(fields),
         total=read_whole(fields, "total", BASIS_POINTS, least=1, most=LARGEST_NUMBER),
@@ -388,6 +388,8 @@ def _as_it_is(value: object) -> object:
     return value
 
 
+_salt = text_up_to(LONGEST_UNIT)
+_split_ranges = array_of(_split_range, MOST_RANGES)
 _whole = partial(as_whole, least=0, most=LARGEST_INTEGER)
 
 _RULESET: Readers = {

@@ -207,6 +207,13 @@ def remember(text: str, flag: Flag) -> None:
         _written[id(flag)] = text
 
 
+def forget() -> None:
+    """Forgets every flag that was read or written, as a process does not know those of another."""
+    with _knowing:
+        _known.clear()
+        _written.clear()
+
+
 def _forget(text: str) -> None:
     _written.pop(id(_known.pop(text)), None)
 
