@@ -12,10 +12,10 @@ from assay_engine.testing import mutated_document, random_context, random_moment
 
 
 def passes_and_answers(seed: int, contexts: int = 3) -> bool:
-    """Whether a random document, changed in up to four places, passes; then it must answer every context."""
+    """Whether a random document, changed in one place or two, passes; then it must answer every context."""
     rng = Random(seed)
     document = json.loads(dumps(random_ruleset(rng)))
-    for _ in range(rng.randint(1, 4)):
+    for _ in range(rng.randint(1, 2)):
         document = mutated_document(document, rng)
     try:
         compiled = compile_ruleset(json.dumps(document))
