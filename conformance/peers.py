@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from importlib.metadata import version
 from pathlib import Path
@@ -280,6 +281,46 @@ def flipt() -> Iterator[dict[str, Any]]:
         client.close()
 
 
+def flipt_threshold() -> Iterator[dict[str, Any]]:
+    """Flipt's boolean flags: a percent, read bit by bit from thresholds that rise and serve that bit."""
+    module, models = importlib.import_module("flipt_client"), importlib.import_module("flipt_client.models")
+    with ExitStack() as stack:
+        urls = [stack.enter_context(served(_thresholds(bit))) for bit in range(7)]
+        clients = [module.FliptClient(models.ClientOptions(url=url)) for url in urls]
+
+        def place(salt: str, unit: str) -> float:
+            bits = [client.evaluate_boolean(salt, unit, {}).enabled for client in clients]
+            return sum(bit << at for at, bit in enumerate(bits))
+
+        yield from group(pypi("flipt-client"), "flipt-threshold", 100, place)
+        for client in clients:
+            client.close()
+
+
+def _thresholds(bit: int) -> dict[str, Any]:
+    rollouts = [
+        {
+            "rank": percent + 1,
+            "type": "THRESHOLD_ROLLOUT_TYPE",
+            "threshold": {"percentage": percent + 1, "value": bool(percent >> bit & 1)},
+        }
+        for percent in range(100)
+    ]
+    flags = [
+        {
+            "key": salt,
+            "name": salt,
+            "description": "",
+            "enabled": False,
+            "type": "BOOLEAN_FLAG_TYPE",
+            "rules": [],
+            "rollouts": rollouts,
+        }
+        for salt in SALTS
+    ]
+    return {"digest": "", "namespace": {"key": "default", "name": "default"}, "flags": flags}
+
+
 class served:  # noqa: N801 — used as a function
     """One JSON document at every address, while the context lasts."""
 
@@ -398,6 +439,7 @@ def main(found: Mapping[str, str]) -> None:
         *statsig(),
         *go_feature_flag(),
         *flipt(),
+        *flipt_threshold(),
         *flagd_3(),
         *from_python(found["flagd1"], "flagd1"),
         *from_python(found["flagd2"], "flagd2"),

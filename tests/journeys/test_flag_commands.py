@@ -145,3 +145,29 @@ def test_a_failure_is_one_sentence(running: RunningAssay, arguments: tuple[str, 
     assert done.returncode == 1
     assert done.stderr.startswith(sentence)
     assert "Traceback" not in done.stderr
+
+
+def test_drafts_are_previewed_before_they_are_published(running: RunningAssay, tmp_path: Path) -> None:
+    members, rules = tmp_path / "members.json", tmp_path / "rules.json"
+    members.write_text(json.dumps({"include": ["ann"]}), encoding="utf-8")
+    friends = {"id": "in", "condition": {"segment": "friends"}, "serve": {"variant": "on"}}
+    rules.write_text(
+        json.dumps({"rules": [friends], "fallthrough": {"variant": "off"}, "off": "off"}), encoding="utf-8"
+    )
+    ann = ("--context", '{"targetingKey": "ann"}')
+
+    flag(running, "segment", "set", "friends", "--file", members)
+    flag(running, "set", "greeting", "--serve", "off", "--on")
+    of_flag = flag(running, "preview", "greeting", "--file", rules, *ann)
+    flag(running, "set", "greeting", "--file", rules)
+    members.write_text(json.dumps({"include": ["bob"]}), encoding="utf-8")
+    of_segment = flag(running, "segment", "preview", "friends", "--file", members, *ann)
+    unknown = flag(running, "holdout", "preview", "quarter")
+    wrong = flag(running, "preview", "greeting", "--context", "ann")
+
+    assert (of_flag.returncode, of_segment.returncode) == (0, 0), of_flag.stderr + of_segment.stderr
+    assert "~ ann: off → on\nExperiments touched: none\n" in of_flag.stdout
+    assert of_segment.stdout.startswith('~ include  ["ann"] → ["bob"]\n')
+    assert "~ ann, greeting: on → off\n" in of_segment.stdout
+    assert "give the configuration it would have" in unknown.stderr
+    assert "the context 'ann' is not JSON" in wrong.stderr

@@ -193,6 +193,10 @@ def _flipt(salt: str, total: int) -> Bucket:
     return _over_bytes(lambda text: zlib.crc32((salt + text).encode()) % total)
 
 
+def _flipt_threshold(salt: str, total: int) -> Bucket:
+    return _over_bytes(lambda text: zlib.crc32((text + salt).encode()) % total)
+
+
 def _flagd_1(salt: str, _: int) -> Bucket:
     return _over_bytes(lambda text: flagd_1_share((salt + text).encode()))
 
@@ -277,6 +281,7 @@ BUCKETERS: Mapping[BucketerName, Bucketer] = MappingProxyType(
         BucketerName.STATSIG: Bucketer(_statsig),
         BucketerName.GO_FEATURE_FLAG: Bucketer(_go_feature_flag),
         BucketerName.FLIPT: Bucketer(_flipt),
+        BucketerName.FLIPT_THRESHOLD: Bucketer(_flipt_threshold),
         BucketerName.FLAGD_1: _doubles(_flagd_1, span=100),
         BucketerName.FLAGD_2: Bucketer(_flagd_2),
         BucketerName.FLAGD_3: Bucketer(_flagd_3),

@@ -6,6 +6,7 @@ from datetime import datetime
 from assay_engine.context import Context
 from assay_engine.datafile import dumps, loads
 from assay_engine.model import Ruleset
+from assay_engine.records import without_collecting
 from assay_engine.results import Evaluation, flag_not_found
 from assay_engine.rules.check import InvalidRuleset, check_meaning
 from assay_engine.rules.compile import CompiledRuleset, link
@@ -18,13 +19,12 @@ def compile_ruleset(source: Ruleset | bytes | str) -> CompiledRuleset:
         DatafileError: The datafile is not of the format.
         InvalidRuleset: The check finds an error; it carries all of them.
     """
-    if isinstance(source, Ruleset):
-        source = dumps(source)
-    ruleset = loads(source)
-    problems = check_meaning(ruleset)
-    if problems:
-        raise InvalidRuleset(problems)
-    return link(ruleset)
+    with without_collecting():
+        ruleset = loads(dumps(source) if isinstance(source, Ruleset) else source)
+        problems = check_meaning(ruleset)
+        if problems:
+            raise InvalidRuleset(problems)
+        return link(ruleset)
 
 
 def evaluate(ruleset: CompiledRuleset, flag_key: str, context: Context, *, now: datetime) -> Evaluation:

@@ -2,13 +2,22 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from enum import StrEnum
-from functools import lru_cache
-from typing import TypeAlias, TypeVar
+from functools import lru_cache, partial
+from typing import Any, TypeAlias, TypeVar, cast
 
 from assay_engine.model import AttributePath
-from assay_engine.values import JsonValue, Scalar, freeze, is_array, is_finite_number, is_object, is_unicode
+from assay_engine.values import (
+    LARGEST_INTEGER,
+    JsonValue,
+    Scalar,
+    freeze,
+    is_array,
+    is_finite_number,
+    is_object,
+    is_unicode,
+)
 
 LONGEST_KEY = 128
 LONGEST_TEXT = 4_096
@@ -21,6 +30,7 @@ _KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:@-]{0,127}", re.ASCII)
 T = TypeVar("T")
 E = TypeVar("E", bound=StrEnum)
 JsonObject: TypeAlias = Mapping[str, object]
+Readers: TypeAlias = Mapping[str, Callable[[object], object]]
 
 
 class DatafileError(ValueError):
@@ -32,7 +42,9 @@ class DatafileError(ValueError):
         super().__init__(f"{'.'.join(path)}: {message}" if path else message)
 
     def within(self, step: str) -> "DatafileError":
-        """The same error seen from one level further out."""
+        """The same error seen from one level further out; an array and the place in it are one step."""
+        if self.path and self.path[0].startswith("["):
+            return DatafileError(self.message, (step + self.path[0], *self.path[1:]))
         return DatafileError(self.message, (step, *self.path))
 
 
@@ -54,22 +66,46 @@ def read_keys(document: JsonObject, allowed: frozenset[str], needs: Sequence[str
     return document
 
 
-def read_list(fields: JsonObject, name: str, parse: Callable[[object], T], most: int) -> tuple[T, ...]:
-    """An array's items, parsed; none where the key is absent."""
-    if name not in fields:
-        return ()
-    items = fields[name]
-    if not is_array(items):
-        raise DatafileError(f"an array is needed, not {shown(items)}", (name,))
-    if len(items) > most:
-        raise DatafileError(f"{len(items)} entries; at most {most} are allowed", (name,))
-    parsed: list[T] = []
+def read_record(document: object, readers: Readers, needs: Collection[str] = ()) -> dict[str, Any]:
+    """What an object's keys hold, each read by its own reader: arguments for a record, whose defaults stand
+    for what is absent.
+    """
+    if not isinstance(document, dict):
+        raise DatafileError(f"an object is needed, not {shown(document)}")
+    found: dict[str, Any] = {}
+    name = ""
     try:
-        parsed.extend(map(parse, items))
+        for name, value in cast("dict[str, object]", document).items():
+            found[name] = readers[name](value)
     except DatafileError as error:
-        # What was parsed before stays in the list, so its length tells where it failed.
-        raise error.within(f"{name}[{len(parsed)}]") from error
-    return tuple(parsed)
+        raise error.within(name) from error
+    except KeyError:
+        # Of `readers`, as no reader raises one; looked at once it happened, which it hardly ever does.
+        read_keys(cast("JsonObject", document), frozenset(readers))
+        raise
+    for need in needs:
+        if need not in found:
+            raise DatafileError(f"the key {need!r} is missing")
+    return found
+
+
+def array_of(parse: Callable[[object], T], most: int) -> Callable[[object], tuple[T, ...]]:
+    """A reader of an array's items."""
+
+    def read(items: object) -> tuple[T, ...]:
+        if not is_array(items):
+            raise DatafileError(f"an array is needed, not {shown(items)}")
+        if len(items) > most:
+            raise DatafileError(f"{len(items)} entries; at most {most} are allowed")
+        parsed: list[T] = []
+        try:
+            parsed.extend(map(parse, items))
+        except DatafileError as error:
+            # What was parsed before stays in the list, so its length tells where it failed.
+            raise error.within(f"[{len(parsed)}]") from error
+        return tuple(parsed)
+
+    return read
 
 
 def read_at(step: str, parse: Callable[[object], T], value: object) -> T:
@@ -95,34 +131,46 @@ def by_value(choices: type[E]) -> Mapping[str, E]:
     return {each.value: each for each in choices}
 
 
-def read_choice(fields: JsonObject, name: str, choices: Mapping[str, E], default: E | None) -> E:
-    """A member of an enumeration by its value."""
-    if default is not None and name not in fields:
-        return default
-    value = fields[name]
-    found = choices.get(value) if isinstance(value, str) else None
-    if found is not None:
-        return found
-    raise DatafileError(f"{shown(value)} is none of {', '.join(choices)}", (name,))
+def read_choice(fields: JsonObject, name: str, choices: Mapping[str, E], default: E) -> E:
+    """A member of an enumeration by its value; the default where the key is absent."""
+    return read_at(name, one_of(choices), fields[name]) if name in fields else default
 
 
-def read_text(fields: JsonObject, name: str, default: str | None, longest: int) -> str:
-    """Text up to a length, empty allowed."""
-    value = fields.get(name, default)
-    if isinstance(value, str) and len(value) <= longest and (value.isascii() or is_unicode(value)):
-        return value
-    raise DatafileError(f"{shown(value)} is not text of at most {longest} characters", (name,))
+def one_of(choices: Mapping[str, E]) -> Callable[[object], E]:
+    """A reader of an enumeration's members by their value."""
+
+    def read(value: object) -> E:
+        found = choices.get(value) if isinstance(value, str) else None
+        if found is not None:
+            return found
+        raise DatafileError(f"{shown(value)} is none of {', '.join(choices)}")
+
+    return read
+
+
+def text_up_to(longest: int) -> Callable[[object], str]:
+    """A reader of text up to a length, empty allowed."""
+
+    def read(value: object) -> str:
+        if isinstance(value, str) and len(value) <= longest and (value.isascii() or is_unicode(value)):
+            return value
+        raise DatafileError(f"{shown(value)} is not text of at most {longest} characters")
+
+    return read
 
 
 def read_key(fields: JsonObject, name: str) -> str:
     """A key: what may stand in a URL's path."""
-    value = fields[name]
+    return read_at(name, as_key, fields[name])
+
+
+def as_key(value: object) -> str:
+    """A key: what may stand in a URL's path."""
     if isinstance(value, str) and _KEY.fullmatch(value) and ".." not in value:
         return value
     raise DatafileError(
         f"{shown(value)} is not a key: 1 to {LONGEST_KEY} of A-Z a-z 0-9 _ . : @ -, beginning with a letter, "
-        "a digit or _, without '..'",
-        (name,),
+        "a digit or _, without '..'"
     )
 
 
@@ -140,21 +188,19 @@ def read_member(value: object) -> str:
     raise DatafileError(f"{shown(value)} is not a unit: text of 1 to {LONGEST_UNIT} characters")
 
 
-def read_attribute(value: object, step: str = "attribute") -> AttributePath:
+def read_attribute(value: object) -> AttributePath:
     """An attribute: one name, or a path of names."""
     if isinstance(value, str):
         return _one_step(value)
     if is_array(value) and 1 < len(value) <= DEEPEST_PATH:
-        return tuple(read_at(step, read_name, each) for each in value)
-    raise DatafileError(
-        f"{shown(value)} is not an attribute: a name, or the names of a path of two or more", (step,)
-    )
+        return tuple(map(read_name, value))
+    raise DatafileError(f"{shown(value)} is not an attribute: a name, or the names of a path of two or more")
 
 
 # Few names stand in many clauses: each is looked at once, and its path shared.
 @lru_cache(maxsize=4096)
 def _one_step(name: str) -> AttributePath:
-    return (read_at("attribute", read_name, name),)
+    return (read_name(name),)
 
 
 def read_scalar(value: object) -> Scalar:
@@ -169,30 +215,34 @@ def read_scalar(value: object) -> Scalar:
     )
 
 
-def read_number(fields: JsonObject, name: str) -> float:
+def as_number(value: object) -> float:
     """A finite number."""
-    value = fields[name]
     if is_finite_number(value) and abs(value) <= LARGEST_NUMBER:
         return value
-    raise DatafileError(f"{shown(value)} is not a number up to {LARGEST_NUMBER}", (name,))
+    raise DatafileError(f"{shown(value)} is not a number up to {LARGEST_NUMBER}")
 
 
 def read_whole(
-    fields: JsonObject, name: str, default: int = 0, *, least: int = 0, most: int = 2**53 - 1
+    fields: JsonObject, name: str, default: int = 0, *, least: int = 0, most: int = LARGEST_INTEGER
 ) -> int:
+    """A whole number between two bounds; the default where the key is absent."""
+    if name not in fields:
+        return default
+    return read_at(name, partial(as_whole, least=least, most=most), fields[name])
+
+
+def as_whole(value: object, *, least: int, most: int) -> int:
     """A whole number between two bounds."""
-    value = fields.get(name, default)
     if type(value) is int and least <= value <= most:
         return value
-    raise DatafileError(f"{shown(value)} is not a whole number from {least} to {most}", (name,))
+    raise DatafileError(f"{shown(value)} is not a whole number from {least} to {most}")
 
 
-def read_boolean(fields: JsonObject, name: str, *, default: bool) -> bool:
+def as_boolean(value: object) -> bool:
     """True or false."""
-    value = fields.get(name, default)
     if isinstance(value, bool):
         return value
-    raise DatafileError(f"{shown(value)} is not true or false", (name,))
+    raise DatafileError(f"{shown(value)} is not true or false")
 
 
 def read_frozen(value: object) -> JsonValue:

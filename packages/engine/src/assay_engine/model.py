@@ -74,6 +74,7 @@ class BucketerName(StrEnum):
     STATSIG = "statsig"
     GO_FEATURE_FLAG = "goff"
     FLIPT = "flipt"
+    FLIPT_THRESHOLD = "flipt-threshold"
     FLAGD_1 = "flagd1"
     FLAGD_2 = "flagd2"
     FLAGD_3 = "flagd3"

@@ -5,7 +5,7 @@ References (a variant a rule names, a segment) are the business of `rules.check`
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from typing import TypeGuard, cast
 
 from assay_engine.context import TARGETING_KEY
@@ -16,24 +16,29 @@ from assay_engine.fields import (
     LONGEST_UNIT,
     DatafileError,
     JsonObject,
+    Readers,
+    array_of,
+    as_boolean,
+    as_key,
+    as_number,
+    as_whole,
     by_value,
+    one_of,
     read_at,
     read_attribute,
-    read_boolean,
     read_choice,
     read_frozen,
     read_key,
     read_keys,
-    read_list,
     read_member,
     read_name,
-    read_number,
     read_object,
     read_optional,
+    read_record,
     read_scalar,
-    read_text,
     read_whole,
     shown,
+    text_up_to,
 )
 from assay_engine.model import (
     BASIS_POINTS,
@@ -70,6 +75,7 @@ from assay_engine.model import (
     Variant,
 )
 from assay_engine.values import (
+    LARGEST_INTEGER,
     FlagType,
     JsonValue,
     Scalar,
@@ -93,114 +99,58 @@ MOST_MEMBERS = 200_000
 MOST_PARTS = 200
 DEEPEST_CONDITION = 10
 
-_RULESET = frozenset(
-    {"format", "environment", "revision", "flags", "segments", "layers", "holdouts", "metadata"}
-)
-_FLAG = frozenset({"key", "type", "variants", "enabled", "rules", "fallthrough", "off", "metadata"})
-_RULE = frozenset({"id", "name", "condition", "schedule", "prerequisites", "serve"})
-_SEGMENT = frozenset({"id", "unit", "include", "exclude", "condition"})
-_LAYER = frozenset({"id", "bucketing", "slices"})
-_HOLDOUT = frozenset({"id", "bucketing", "range", "experiments"})
-_CLAUSE = frozenset({"attribute", "operator", "values", "negate", "ignore_case", "missing"})
 _PLAIN_CLAUSE = ("attribute", "operator", "values")
 _SHARED = frozenset({str, int, bool})
 _MOST_SHARED = 4
 _BOOLEANS = frozenset({bool})
 _SERVE = frozenset({"variant", "split", "jsonlogic", "fractional"})
-_SERVE_VARIANT = frozenset({"variant"})
 _BUCKETING = frozenset({"bucketer", "salt", "unit", "total"})
 _SPLIT = _BUCKETING | {"ranges", "experiment", "layer", "sticky", "missing_unit"}
-_RANGE = frozenset({"low", "high", "bounds"})
-_SPLIT_RANGE = _RANGE | {"variant"}
 _FRACTIONAL = frozenset({BucketerName.FLAGD_1, BucketerName.FLAGD_2, BucketerName.FLAGD_3})
-_SLICE = frozenset({"experiment", "low", "high"})
 
-_TYPES, _OPERATORS, _MISSING = by_value(FlagType), by_value(Operator), by_value(Missing)
-_BUCKETERS, _BOUNDS, _MISSING_UNITS = by_value(BucketerName), by_value(Bounds), by_value(MissingUnit)
+_BUCKETERS, _MISSING_UNITS = by_value(BucketerName), by_value(MissingUnit)
 # Read once: an enumeration looks its members up anew each time.
-_BOOLEAN, _UNKNOWN, _XD, _FLAGD_3 = FlagType.BOOLEAN, Missing.UNKNOWN, BucketerName.XD, BucketerName.FLAGD_3
-_HALF_OPEN, _STANDARD = Bounds.HALF_OPEN, MissingUnit.STANDARD
+_BOOLEAN, _STANDARD = FlagType.BOOLEAN, MissingUnit.STANDARD
+_XD, _FLAGD_3 = BucketerName.XD, BucketerName.FLAGD_3
 
 
-def ruleset_from_json(document: object) -> Ruleset:
-    """The ruleset of a parsed datafile."""
-    fields = read_object(document, _RULESET, needs=("format",))
-    if fields["format"] != FORMAT:
-        raise DatafileError(f"{fields['format']!r} is not the format {FORMAT!r}", ("format",))
-    return Ruleset(
-        flags=read_list(fields, "flags", flag_from_json, MOST_FLAGS),
-        segments=read_list(fields, "segments", segment_from_json, MOST_SEGMENTS),
-        layers=read_list(fields, "layers", layer_from_json, MOST_LAYERS),
-        holdouts=read_list(fields, "holdouts", holdout_from_json, MOST_HOLDOUTS),
-        environment=read_text(fields, "environment", "", LONGEST_KEY),
-        revision=read_whole(fields, "revision", 0),
-        metadata=_metadata(fields),
-    )
+def ruleset_from_json(document: object, read_flag: Callable[[object], Flag] | None = None) -> Ruleset:
+    """The ruleset of a parsed datafile.
+
+    Args:
+        read_flag: In place of `flag_from_json`, from who keeps the flags that he has read before.
+    """
+    readers = _RULESET if read_flag is None else {**_RULESET, "flags": array_of(read_flag, MOST_FLAGS)}
+    fields = read_record(document, readers, needs=("format",))
+    del fields["format"]
+    return Ruleset(**fields)
 
 
 def flag_from_json(document: object) -> Flag:
     """One flag; its parts in any order of keys."""
-    fields = read_object(document, _FLAG, needs=("key", "type", "variants"))
-    flag_type = read_choice(fields, "type", _TYPES, None)
-    return Flag(
-        key=read_key(fields, "key"),
-        type=flag_type,
-        variants=_variants(fields["variants"], flag_type),
-        enabled=read_boolean(fields, "enabled", default=True),
-        rules=read_list(fields, "rules", rule_from_json, MOST_RULES),
-        fallthrough=read_optional(fields, "fallthrough", _serve),
-        off=read_optional(fields, "off", read_name),
-        metadata=_metadata(fields),
-    )
+    fields = read_record(document, _FLAG, needs=("key", "type", "variants"))
+    fields["variants"] = _variants(fields["variants"], fields["type"])
+    return Flag(**fields)
 
 
 def rule_from_json(document: object) -> Rule:
     """One rule."""
-    fields = read_object(document, _RULE, needs=("id", "serve"))
-    return Rule(
-        id=read_key(fields, "id"),
-        serve=read_at("serve", _serve, fields["serve"]),
-        name=read_text(fields, "name", "", LONGEST_TEXT),
-        condition=read_optional(fields, "condition", condition_from_json),
-        schedule=read_optional(fields, "schedule", _schedule),
-        prerequisites=read_list(fields, "prerequisites", _prerequisite, MOST_PARTS),
-    )
+    return Rule(**read_record(document, _RULE, needs=("id", "serve")))
 
 
 def segment_from_json(document: object) -> Segment:
     """One segment."""
-    fields = read_object(document, _SEGMENT, needs=("id",))
-    return Segment(
-        id=read_key(fields, "id"),
-        unit=_unit(fields),
-        include=frozenset(read_list(fields, "include", read_member, MOST_MEMBERS)),
-        exclude=frozenset(read_list(fields, "exclude", read_member, MOST_MEMBERS)),
-        condition=read_optional(fields, "condition", condition_from_json),
-    )
+    return Segment(**read_record(document, _SEGMENT, needs=("id",)))
 
 
 def layer_from_json(document: object) -> Layer:
     """One layer."""
-    fields = read_object(document, _LAYER, needs=("id", "bucketing"))
-    return Layer(
-        id=read_key(fields, "id"),
-        bucketing=read_at("bucketing", _bucketing, fields["bucketing"]),
-        slices=read_list(fields, "slices", _slice, MOST_RANGES),
-    )
+    return Layer(**read_record(document, _LAYER, needs=("id", "bucketing")))
 
 
 def holdout_from_json(document: object) -> Holdout:
     """One holdout."""
-    fields = read_object(document, _HOLDOUT, needs=("id", "bucketing", "range"))
-    experiments = (
-        None if "experiments" not in fields else read_list(fields, "experiments", read_name, MOST_VALUES)
-    )
-    return Holdout(
-        id=read_key(fields, "id"),
-        bucketing=read_at("bucketing", _bucketing, fields["bucketing"]),
-        range=read_at("range", _range, fields["range"]),
-        experiments=None if experiments is None else frozenset(experiments),
-    )
+    return Holdout(**read_record(document, _HOLDOUT, needs=("id", "bucketing", "range")))
 
 
 def condition_from_json(document: object, depth: int = DEEPEST_CONDITION) -> Condition:
@@ -240,33 +190,22 @@ def _shared_clause(attribute: str, operator: str, *values: Scalar) -> Clause:
 
 
 def _whole_clause(document: JsonObject) -> Clause:
-    fields = read_keys(document, _CLAUSE, needs=("attribute", "operator"))
-    attribute = read_attribute(fields["attribute"])
-    operator = read_choice(fields, "operator", _OPERATORS, None)
-    values = read_list(fields, "values", read_scalar, MOST_VALUES)
-    if len(fields) == 3 and values:  # noqa: PLR2004 — nothing but these three, as most clauses are
-        return Clause(attribute, operator, values)
-    return Clause(
-        attribute=attribute,
-        operator=operator,
-        values=values,
-        negate=read_boolean(fields, "negate", default=False),
-        ignore_case=read_boolean(fields, "ignore_case", default=False),
-        missing=read_choice(fields, "missing", _MISSING, _UNKNOWN),
-    )
+    return Clause(**read_record(document, _CLAUSE, needs=("attribute", "operator")))
 
 
 def _all(document: JsonObject, depth: int) -> Condition:
-    return AllOf(_parts(document, "all", depth))
+    _only("all", document)
+    return AllOf(read_at("all", _conditions(depth), document["all"]))
 
 
 def _any(document: JsonObject, depth: int) -> Condition:
-    return AnyOf(_parts(document, "any", depth))
+    _only("any", document)
+    return AnyOf(read_at("any", _conditions(depth), document["any"]))
 
 
-def _parts(document: JsonObject, key: str, depth: int) -> tuple[Condition, ...]:
-    _only(key, document)
-    return read_list(document, key, partial(condition_from_json, depth=depth), MOST_PARTS)
+@cache
+def _conditions(depth: int) -> Callable[[object], tuple[Condition, ...]]:
+    return array_of(partial(condition_from_json, depth=depth), MOST_PARTS)
 
 
 def _not(document: JsonObject, depth: int) -> Condition:
@@ -285,10 +224,8 @@ def _only(key: str, document: JsonObject) -> None:
 
 
 def _bucket(document: JsonObject, _: int) -> Condition:
-    fields = read_object(document, frozenset({"bucket", "ranges"}), needs=("ranges",))
-    return InBucket(
-        read_at("bucket", _bucketing, fields["bucket"]), read_list(fields, "ranges", _range, MOST_RANGES)
-    )
+    fields = read_record(document, _IN_BUCKET, needs=("ranges",))
+    return InBucket(fields["bucket"], fields["ranges"])
 
 
 def _flag(document: JsonObject, _: int) -> Condition:
@@ -296,8 +233,7 @@ def _flag(document: JsonObject, _: int) -> Condition:
 
 
 def _prerequisite(document: object) -> Prerequisite:
-    fields = read_object(document, frozenset({"flag", "variants"}), needs=("flag", "variants"))
-    return Prerequisite(read_key(fields, "flag"), read_list(fields, "variants", read_name, MOST_VARIANTS))
+    return Prerequisite(**read_record(document, _PREREQUISITE, needs=("flag", "variants")))
 
 
 def _jsonlogic(document: JsonObject, _: int = 0) -> JsonLogic:
@@ -320,27 +256,28 @@ _CONDITIONS: Mapping[str, Callable[[JsonObject, int], Condition]] = {
 
 
 def _serve(document: object) -> Serve:
+    if is_object(document) and len(document) == 1 and isinstance(name := document.get("variant"), str):
+        return _serve_variant(name)
     fields = read_object(document, _SERVE)
     if "split" in fields:
         _only("split", fields)
         return read_at("split", _split, fields["split"])
     if "jsonlogic" in fields:
         return _jsonlogic(fields)
-    name = read_name(read_keys(fields, _SERVE_VARIANT, needs=("variant",))["variant"])
-    return _serve_variant(name)
+    return ServeVariant(**read_record(document, _SERVE_VARIANT, needs=("variant",)))
 
 
 # Few names ("on", "off") stand in thousands of rules, which share what serves them.
 @lru_cache(maxsize=1024)
 def _serve_variant(name: str) -> ServeVariant:
-    return ServeVariant(name)
+    return ServeVariant(read_at("variant", read_name, name))
 
 
 def _split(document: object) -> Split:
     fields = read_object(document, _SPLIT, needs=("salt", "ranges"))
     return Split(
         bucketing=_bucketing_in(fields),
-        ranges=read_list(fields, "ranges", _split_range, MOST_RANGES),
+        ranges=read_at("ranges", _split_ranges, fields["ranges"]),
         experiment=read_optional(fields, "experiment", read_name),
         layer=read_optional(fields, "layer", read_name),
         sticky=read_optional(fields, "sticky", _sticky),
@@ -354,7 +291,7 @@ def _bucketing(document: object) -> Bucketing:
 
 def _bucketing_in(fields: JsonObject) -> Bucketing:
     return Bucketing(
-        salt=read_text(fields, "salt", None, LONGEST_UNIT),
+        salt=read_at("salt", _salt, fields["salt"]),
         bucketer=read_choice(fields, "bucketer", _BUCKETERS, _XD),
         unit=_unit(fields),
         total=read_whole(fields, "total", BASIS_POINTS, least=1, most=LARGEST_NUMBER),
@@ -362,32 +299,19 @@ def _bucketing_in(fields: JsonObject) -> Bucketing:
 
 
 def _unit(fields: JsonObject) -> AttributePath:
-    return read_attribute(fields["unit"], "unit") if "unit" in fields else (TARGETING_KEY,)
+    return read_at("unit", read_attribute, fields["unit"]) if "unit" in fields else (TARGETING_KEY,)
 
 
 def _split_range(document: object) -> SplitRange:
-    fields = read_object(document, _SPLIT_RANGE, needs=("low", "high", "variant"))
-    return SplitRange(
-        low=read_number(fields, "low"),
-        high=read_number(fields, "high"),
-        variant=None if fields["variant"] is None else read_at("variant", read_name, fields["variant"]),
-        bounds=read_choice(fields, "bounds", _BOUNDS, _HALF_OPEN),
-    )
+    return SplitRange(**read_record(document, _SPLIT_RANGE, needs=("low", "high", "variant")))
 
 
 def _range(document: object) -> Range:
-    fields = read_object(document, _RANGE, needs=("low", "high"))
-    bounds = read_choice(fields, "bounds", _BOUNDS, _HALF_OPEN)
-    return Range(read_number(fields, "low"), read_number(fields, "high"), bounds)
+    return Range(**read_record(document, _RANGE, needs=("low", "high")))
 
 
 def _slice(document: object) -> LayerSlice:
-    fields = read_object(document, _SLICE, needs=("experiment", "low", "high"))
-    return LayerSlice(
-        read_at("experiment", read_name, fields["experiment"]),
-        read_whole(fields, "low"),
-        read_whole(fields, "high"),
-    )
+    return LayerSlice(**read_record(document, _SLICE, needs=("experiment", "low", "high")))
 
 
 def _sticky(document: object) -> Sticky:
@@ -398,8 +322,7 @@ def _sticky(document: object) -> Sticky:
 
 
 def _schedule(document: object) -> Schedule:
-    fields = read_object(document, frozenset({"starts_at", "ends_at"}))
-    return Schedule(read_optional(fields, "starts_at", _moment), read_optional(fields, "ends_at", _moment))
+    return Schedule(**read_record(document, _SCHEDULE))
 
 
 def _moment(value: object) -> datetime:
@@ -437,14 +360,88 @@ def _variant(name: str, value: object, flag_type: FlagType) -> Variant:
     return Variant(read_at("variants", read_name, name), frozen)
 
 
-def _metadata(fields: JsonObject) -> Mapping[str, Scalar]:
-    value = fields.get("metadata")
-    if value is None and "metadata" not in fields:
-        return {}
+def _metadata(value: object) -> Mapping[str, Scalar]:
     if not is_object(value) or len(value) > MOST_PARTS:
-        raise DatafileError(
-            f"an object of at most {MOST_PARTS} entries is needed, not {shown(value)}", ("metadata",)
-        )
-    return {
-        read_at("metadata", read_name, name): read_at(name, read_scalar, item) for name, item in value.items()
-    }
+        raise DatafileError(f"an object of at most {MOST_PARTS} entries is needed, not {shown(value)}")
+    return {read_name(name): read_at(name, read_scalar, item) for name, item in value.items()}
+
+
+def _name_or_none(value: object) -> str | None:
+    return None if value is None else read_name(value)
+
+
+def _format(value: object) -> str:
+    if value == FORMAT:
+        return FORMAT
+    raise DatafileError(f"{value!r} is not the format {FORMAT!r}")
+
+
+def _members(value: object) -> frozenset[str]:
+    return frozenset(array_of(read_member, MOST_MEMBERS)(value))
+
+
+def _experiments(value: object) -> frozenset[str]:
+    return frozenset(array_of(read_name, MOST_VALUES)(value))
+
+
+def _as_it_is(value: object) -> object:
+    return value
+
+
+_salt = text_up_to(LONGEST_UNIT)
+_split_ranges = array_of(_split_range, MOST_RANGES)
+_whole = partial(as_whole, least=0, most=LARGEST_INTEGER)
+
+_RULESET: Readers = {
+    "format": _format,
+    "environment": text_up_to(LONGEST_KEY),
+    "revision": _whole,
+    "flags": array_of(flag_from_json, MOST_FLAGS),
+    "segments": array_of(segment_from_json, MOST_SEGMENTS),
+    "layers": array_of(layer_from_json, MOST_LAYERS),
+    "holdouts": array_of(holdout_from_json, MOST_HOLDOUTS),
+    "metadata": _metadata,
+}
+_FLAG: Readers = {
+    "key": as_key,
+    "type": one_of(by_value(FlagType)),
+    # What they may be depends on the type.
+    "variants": _as_it_is,
+    "enabled": as_boolean,
+    "rules": array_of(rule_from_json, MOST_RULES),
+    "fallthrough": _serve,
+    "off": read_name,
+    "metadata": _metadata,
+}
+_RULE: Readers = {
+    "id": as_key,
+    "name": text_up_to(LONGEST_TEXT),
+    "condition": condition_from_json,
+    "schedule": _schedule,
+    "prerequisites": array_of(_prerequisite, MOST_PARTS),
+    "serve": _serve,
+}
+_SEGMENT: Readers = {
+    "id": as_key,
+    "unit": read_attribute,
+    "include": _members,
+    "exclude": _members,
+    "condition": condition_from_json,
+}
+_LAYER: Readers = {"id": as_key, "bucketing": _bucketing, "slices": array_of(_slice, MOST_RANGES)}
+_HOLDOUT: Readers = {"id": as_key, "bucketing": _bucketing, "range": _range, "experiments": _experiments}
+_CLAUSE: Readers = {
+    "attribute": read_attribute,
+    "operator": one_of(by_value(Operator)),
+    "values": array_of(read_scalar, MOST_VALUES),
+    "negate": as_boolean,
+    "ignore_case": as_boolean,
+    "missing": one_of(by_value(Missing)),
+}
+_IN_BUCKET: Readers = {"bucket": _bucketing, "ranges": array_of(_range, MOST_RANGES)}
+_PREREQUISITE: Readers = {"flag": as_key, "variants": array_of(read_name, MOST_VARIANTS)}
+_SERVE_VARIANT: Readers = {"variant": read_name}
+_RANGE: Readers = {"low": as_number, "high": as_number, "bounds": one_of(by_value(Bounds))}
+_SPLIT_RANGE: Readers = {**_RANGE, "variant": _name_or_none}
+_SLICE: Readers = {"experiment": read_name, "low": _whole, "high": _whole}
+_SCHEDULE: Readers = {"starts_at": _moment, "ends_at": _moment}

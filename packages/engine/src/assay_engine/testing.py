@@ -1,10 +1,11 @@
 """Random rulesets and contexts for property tests: valid, varied, and often at the edge."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from random import Random
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
 from assay_engine.context import TARGETING_KEY, Context
 from assay_engine.model import (
@@ -40,7 +41,7 @@ from assay_engine.model import (
     Variant,
 )
 from assay_engine.rules.answers import assignment_key
-from assay_engine.values import AttributeValue, FlagType, JsonValue, Scalar
+from assay_engine.values import AttributeValue, FlagType, JsonValue, Scalar, is_array, is_object
 
 T = TypeVar("T")
 
@@ -52,6 +53,9 @@ _VERSIONS = ("1.0.0", "1.2", "v2.0.0-rc.1", "2.0.0", "1.2.0+build")
 _MOMENTS = ("2026-01-01", "2026-01-15T08:00:00Z", "2026-01-15T08:00:00+02:00")
 _NETWORKS = ("10.0.0.0/8", "192.168.1.7/32", "2001:db8::/32", "0.0.0.0/0")
 _PATTERNS = ("^a", "o$", "^[a-z]+@[a-z]+\\.com$", "pro|free", "\\d{1,3}")
+_REPLACEMENTS: tuple[Any, ...] = (
+    None, "", "x", "..", -1, 1.5, 2**40, True, [], {}, [1], {"x": 1}, "é" * 200,
+)  # fmt: skip
 _STRANGE: tuple[AttributeValue, ...] = (
     None,
     True,
@@ -123,6 +127,34 @@ def random_context(rng: Random) -> Context:
 def random_moment(rng: Random) -> datetime:
     """A moment around those the schedules of random rulesets begin and end at."""
     return START + timedelta(days=rng.randrange(-2, 6), seconds=rng.choice([0, 1, 3599]))
+
+
+def mutated_document(document: Any, rng: Random) -> Any:  # noqa: ANN401 — JSON
+    """The JSON document with one thing in it removed, replaced or added."""
+    path = rng.choice(list(_places(document)))
+    holder = document
+    for step in path[:-1]:
+        holder = holder[step]
+    kind = rng.randrange(3)
+    if kind == 0:
+        del holder[path[-1]]
+    elif kind == 1:
+        holder[path[-1]] = deepcopy(rng.choice(_REPLACEMENTS))
+    elif is_object(holder):
+        addable = cast("dict[str, object]", holder)
+        addable[rng.choice(["extra", "key", "salt", "all", "values", "total"])] = rng.choice([1, "a", {}, []])
+    return document
+
+
+def _places(document: object, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    children: list[tuple[Any, object]] = []
+    if is_object(document):
+        children = list(document.items())
+    elif is_array(document):
+        children = list(enumerate(document))
+    for key, item in children:
+        yield (*path, key)
+        yield from _places(item, (*path, key))
 
 
 def _attribute(rng: Random) -> AttributeValue:

@@ -8,7 +8,11 @@ import pytest
 
 from assay.core.config import Settings
 from assay.core.database import Database
+from assay.evaluation.ofrep import first_frame
+from assay.evaluation.snapshots import build
 from assay.evaluation.streams import HEARTBEAT, Follower, Hub, refetch
+from assay_engine import Flag, FlagType, Rule, Ruleset, dumps, loads
+from assay_engine.model import Schedule, ServeVariant, Variant
 from delivery_support import EVALUATE, Place, Served, Stream, a_flag, connected, serving_to, started
 
 pytestmark = pytest.mark.anyio
@@ -81,6 +85,29 @@ async def test_who_comes_back_behind_is_told_at_once(served: Served, place: Plac
     assert opening is not None
     assert "data:" not in opening
     assert next_one == HEARTBEAT.decode().strip()
+
+
+def test_who_was_cut_off_while_a_schedule_began_is_told_on_coming_back() -> None:
+    starts_at = datetime.now(UTC) + timedelta(hours=1)
+    rule = Rule("later", ServeVariant("on"), schedule=Schedule(starts_at=starts_at))
+    flag = Flag("f", FlagType.BOOLEAN, (Variant("on", value=True),), rules=(rule,))
+    snapshot = build(uuid.uuid4(), loads(dumps(Ruleset((flag,), revision=7))))
+    snapshot.loaded_at -= 3600
+    follower = Follower(snapshot.environment_id, None, refetch)
+
+    def heard(last_event_id: str | None, minutes: float) -> list[str]:
+        now = starts_at + timedelta(minutes=minutes)
+        seen = None if last_event_id is None else last_event_id.encode()
+        return first_frame(seen, snapshot, follower, now=now).decode().strip().split("\n\n")
+
+    before, after = f"{snapshot.version}@{starts_at.isoformat()}", snapshot.version
+    told = f'id: {after}\nevent: message\ndata: {{"type":"refetchEvaluation","etag":"\\"{after}\\""'
+
+    assert heard(before, -1) == [f"retry: 2000\nid: {before}"]
+    assert heard(before, 5)[1].startswith(told)
+    assert heard(after, 5) == [f"retry: 2000\nid: {after}"]
+    assert heard(None, 0.5)[1].startswith(told)
+    assert heard(None, 5) == [f"retry: 2000\nid: {after}"]
 
 
 async def test_who_connects_just_after_a_change_is_told_at_once(served: Served, place: Place) -> None:

@@ -50,7 +50,7 @@ def test_who_depends_on_a_flag_needs_it(seed: int) -> None:
     ruleset = random_ruleset(random.Random(seed))
 
     for flag in ruleset.flags:
-        for key in references.dependents(ruleset, flag.key):
+        for key in references.dependents(ruleset, {flag.key}):
             assert flag.key in keys(references.only(ruleset, {key}))
 
 

@@ -12,12 +12,13 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from assay.core.database import Database, ReadSession, WriteSession
-from assay.flags import drafts, references, service
+from assay.flags import documents, drafts, references, service
+from assay.flags.errors import MalformedFlag
 from assay.flags.repository import By
 from assay.flags.schemas import FlagCreate
 from assay.projects import service as projects
 from assay_engine import Flag, FlagType, Ruleset, dumps, loads
-from assay_engine.model import ServeVariant, Variant
+from assay_engine.model import Bucketing, ServeVariant, Split, SplitRange, Variant
 from assay_engine.testing import random_ruleset
 
 from .factories import FLAGS, PRODUCTION, a_configuration, a_rollout, a_rule_for, at, make, publish
@@ -227,3 +228,26 @@ async def test_another_environment_that_the_body_names_must_exist(client: httpx2
     answer = await client.post(f"{PRODUCTION}/clone", json={"environment": "mars"})
 
     assert (answer.status_code, answer.json()["code"]) == (422, "unknown_environment")
+
+
+def test_flags_of_a_file_that_were_read_before_are_the_same_objects() -> None:
+    first = Ruleset(flags=(boolean("one"), boolean("two")))
+    second = Ruleset(flags=(boolean("one"), boolean("two", enabled=False)))
+
+    known = documents.parsed_flag(documents.text_of(first.flags[0]))
+    loaded = documents.loaded(dumps(second))
+
+    assert loaded == second
+    assert loaded.flags[0] is known
+    assert documents.text_of(known) == documents.to_text(json.loads(dumps(first))["flags"][0])
+
+
+def test_a_number_too_large_is_not_taken_for_the_null_of_a_flag_read_before() -> None:
+    ranges = (SplitRange(0, 5_000, "on"), SplitRange(5_000, 10_000, None))
+    flag = boolean("share", fallthrough=Split(Bucketing("s"), ranges))
+    documents.parsed_flag(documents.text_of(flag))
+    datafile = dumps(Ruleset(flags=(flag,)))
+
+    assert documents.loaded(datafile).flags == (flag,)
+    with pytest.raises(MalformedFlag, match="variant"):
+        documents.loaded(datafile.replace(b"null", b"1e999"))

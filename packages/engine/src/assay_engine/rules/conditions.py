@@ -101,7 +101,9 @@ def conjuncts(condition: Condition | None, links: Links, flag_key: str) -> list[
         case AllOf():
             parts: list[Part] = []
             for each in condition.conditions:
-                parts += conjuncts(each, links, flag_key)
+                parts += (
+                    [links.clause(each)] if isinstance(each, Clause) else conjuncts(each, links, flag_key)
+                )
             return parts
         case _:
             return [condition_part(condition, links, flag_key)]

@@ -14,7 +14,10 @@ from assay.cli.options import (
     Environment,
     Note,
     Output,
+    PreviewContexts,
+    PreviewFile,
     Project,
+    Recent,
     Url,
 )
 
@@ -221,6 +224,33 @@ def diff(
     from assay.cli.commands import flag as command
 
     command.difference(command.Place(url, project, environment), key, output=output)
+
+
+@app.command("preview")
+def preview_flag(
+    key: FlagKey,
+    *,
+    file: PreviewFile = None,
+    contexts: PreviewContexts = [],  # noqa: B006 — typer takes a list's default from here, and copies it
+    recent: Recent = 1_000,
+    project: Project = DEFAULT_PROJECT,
+    environment: Environment = DEFAULT_ENVIRONMENT,
+    url: Url = DEFAULT_URL,
+    output: Output = Format.TABLE,
+) -> None:
+    """Shows who would get another variant if the draft were published, and which experiments that touches.
+
+    Examples:
+
+      assay flag preview checkout
+
+      assay flag preview checkout --file flag.json --context '{"targetingKey": "u1", "plan": "pro"}'
+    """
+    from assay.cli.commands import flag as command
+    from assay.cli.commands import preview
+
+    place = command.Place(url, project, environment)
+    preview.of_flag(place, key, file, preview.Asked(contexts, recent), output=output)
 
 
 @app.command()

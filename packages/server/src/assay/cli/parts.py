@@ -19,7 +19,10 @@ from assay.cli.options import (
     Environment,
     Note,
     Output,
+    PreviewContexts,
+    PreviewFile,
     Project,
+    Recent,
     Url,
 )
 
@@ -112,6 +115,32 @@ def diff_part(
     flag.difference(part.PartPlace(url, project, environment, _kind(context)), key, output=output)
 
 
+def preview_part(
+    context: typer.Context,
+    key: Key,
+    *,
+    file: PreviewFile = None,
+    contexts: PreviewContexts = [],  # noqa: B006 — typer takes a list's default from here, and copies it
+    recent: Recent = 1_000,
+    project: Project = DEFAULT_PROJECT,
+    environment: Environment = DEFAULT_ENVIRONMENT,
+    url: Url = DEFAULT_URL,
+    output: Output = Format.TABLE,
+) -> None:
+    """Shows which flags would answer whom differently if the draft of a KIND were published.
+
+    Examples:
+
+      assay flag KIND preview KEY
+
+      assay flag KIND preview KEY --file KEY.json --context '{"targetingKey": "u1"}'
+    """
+    from assay.cli.commands import part, preview
+
+    place = part.PartPlace(url, project, environment, _kind(context))
+    preview.of_part(place, key, file, preview.Asked(contexts, recent), output=output)
+
+
 def publish_part(
     context: typer.Context,
     key: Key,
@@ -182,6 +211,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "get": get_part,
     "set": set_part,
     "diff": diff_part,
+    "preview": preview_part,
     "publish": publish_part,
     "revert": revert_part,
     "delete": delete_part,

@@ -48,7 +48,7 @@ async def tell_of_schedules(store: Store) -> None:
         now = utc_now()
         for snapshot in store.snapshots:
             if snapshot.changed_between(told, now):
-                store.hub.announce(snapshot.environment_id, snapshot.version, now.timestamp())
+                store.hub.announce(snapshot.environment_id, snapshot.mark(now), now.timestamp())
         told = now
 
 

@@ -7,6 +7,7 @@ of its path. Answers are JSON whatever happens, with `key` and `errorCode` where
 import hashlib
 import time
 from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -281,17 +282,26 @@ async def _follow(exchange: Exchange, follower: Follower) -> None:
         raise Refused(503, "no more streams are taken here; come back later", [(b"retry-after", b"5")])
     snapshot = await delivery.snapshot(follower.environment_id)
     exchange.status = 200
-    first = _first_frame(exchange.header(b"last-event-id"), snapshot, follower)
+    first = first_frame(exchange.header(b"last-event-id"), snapshot, follower, now=utc_now())
     await delivery.hub.serve(follower, first, receive=exchange.receive, send=exchange.send)
 
 
-def _first_frame(last_event_id: bytes | None, snapshot: Snapshot, follower: Follower) -> bytes:
+def first_frame(
+    last_event_id: bytes | None, snapshot: Snapshot, follower: Follower, *, now: datetime
+) -> bytes:
+    """What a follower hears first: where it is, and that it has missed something when it has."""
+    mark = snapshot.mark(now)
     if last_event_id is None:
-        is_behind = time.time() - snapshot.loaded_at < RECENT_SECONDS
+        is_behind = _has_just_changed(snapshot, now)
     else:
-        is_behind = last_event_id.decode("latin-1") != snapshot.version
-    changed = follower.frames(snapshot.version, snapshot.loaded_at) if is_behind else b""
-    return opening(snapshot.version) + changed
+        is_behind = last_event_id.decode("latin-1") != mark
+    changed = follower.frames(mark, snapshot.loaded_at) if is_behind else b""
+    return opening(mark) + changed
+
+
+def _has_just_changed(snapshot: Snapshot, now: datetime) -> bool:
+    since = now - timedelta(seconds=RECENT_SECONDS)
+    return snapshot.loaded_at > since.timestamp() or snapshot.changed_between(since, now)
 
 
 async def _snapshot_heard_of(exchange: Exchange, snapshot: Snapshot) -> Snapshot:

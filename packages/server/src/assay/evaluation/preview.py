@@ -17,10 +17,11 @@ from assay_engine import Context, Evaluation, evaluate
 
 MOST_CONTEXTS = 1_000
 MOST_RECENT = 10_000
+STORED = "Null: the draft as it is stored."
 
 
-class PreviewRequest(Incoming):
-    """Whom to ask, and with which configuration."""
+class Asked(Incoming):
+    """Whom to ask."""
 
     contexts: Annotated[list[dict[str, JsonValue]], Field(max_length=MOST_CONTEXTS)] = Field(
         default_factory=list[dict[str, JsonValue]], description="Answered one by one."
@@ -28,7 +29,12 @@ class PreviewRequest(Incoming):
     recent: int = Field(
         1_000, ge=0, le=MOST_RECENT, description="Units of the newest exposures to ask too; only counted."
     )
-    configuration: Configuration | None = Field(None, description="Null: the draft as it is stored.")
+
+
+class PreviewRequest(Asked):
+    """Whom to ask, and with which configuration."""
+
+    configuration: Configuration | None = Field(None, description=STORED)
 
 
 class PreviewedContext(Outgoing):
@@ -80,7 +86,7 @@ async def preview(
     compared = await insight.compare(tx, project, flag, environment, configuration)
     contexts = [_previewed(compared, flag, context, now) for context in request.contexts]
     units = await events.recent_units(tx, compared.environment_id, limit=request.recent)
-    recent = [_previewed(compared, flag, context, now) for context in _contexts(units)]
+    recent = [_previewed(compared, flag, context, now) for context in contexts_of(units)]
     return PreviewOut(
         contexts=contexts,
         changed=sum(each.changed for each in contexts),
@@ -90,7 +96,8 @@ async def preview(
     )
 
 
-def _contexts(units: Sequence[tuple[str, Mapping[str, Any]]]) -> list[dict[str, Any]]:
+def contexts_of(units: Sequence[tuple[str, Mapping[str, Any]]]) -> list[dict[str, Any]]:
+    """Contexts from units of exposures and the properties that came with them."""
     return [{**properties, "targetingKey": unit} for unit, properties in units]
 
 
@@ -106,10 +113,11 @@ def _previewed(
         after=after.variant,
         reason_before=before.reason.value,
         reason_after=after.reason.value,
-        changed=_answer(before) != _answer(after),
+        changed=answer(before) != answer(after),
     )
 
 
-def _answer(evaluation: Evaluation) -> tuple[str | None, str]:
+def answer(evaluation: Evaluation) -> tuple[str | None, str]:
+    """What an evaluation gives, to compare with another."""
     # With the value, as a variant may keep its name; as text, since 1 equals 1.0 and True.
     return evaluation.variant, repr(evaluation.value)

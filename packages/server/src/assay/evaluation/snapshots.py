@@ -13,6 +13,7 @@ from assay.evaluation.answers import Answer, flag_metadata, set_metadata
 from assay_engine import CompiledRuleset, Evaluation, InvalidRuleset, Ruleset, dumps, next_transition
 from assay_engine.context import Context
 from assay_engine.model import Serve, Split
+from assay_engine.records import without_collecting
 from assay_engine.results import flag_not_found
 from assay_engine.rules.check import check_meaning, errors
 from assay_engine.rules.compile import Walk, link
@@ -95,6 +96,14 @@ class Snapshot:
         """When time alone may next change an answer."""
         return next_transition(self.compiled, now)
 
+    def mark(self, now: datetime) -> str:
+        """The version and, where time alone will change an answer, when it next does.
+
+        Who has seen the same mark has missed neither a publication nor the begin or end of a schedule.
+        """
+        following = self.valid_until(now)
+        return self.version if following is None else f"{self.version}@{following.isoformat()}"
+
     def changed_between(self, earlier: datetime, later: datetime) -> bool:
         """Whether a schedule has begun or ended after one moment, and not after the other."""
         moments = self.compiled.transitions
@@ -136,5 +145,6 @@ def build(
     earlier: Snapshot | None = None,
 ) -> Snapshot:
     """The snapshot of a ruleset, served from now on."""
-    written = dumps(ruleset) if datafile is None else datafile
-    return Snapshot(environment_id, ruleset, written, earlier=earlier, loaded_at=time.time())
+    with without_collecting():
+        written = dumps(ruleset) if datafile is None else datafile
+        return Snapshot(environment_id, ruleset, written, earlier=earlier, loaded_at=time.time())

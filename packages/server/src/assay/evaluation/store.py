@@ -12,6 +12,7 @@ import structlog
 
 from assay.access import service as access
 from assay.access.keys import Keyring
+from assay.core.clock import utc_now
 from assay.core.database import Database, ReadSession
 from assay.evaluation.snapshots import Served, Snapshot, build
 from assay.evaluation.streams import Hub
@@ -183,7 +184,7 @@ class Store:
             return
         self._retired.append(self._snapshots[environment_id])
         self._snapshots[environment_id] = snapshot
-        self.hub.announce(environment_id, snapshot.version, snapshot.loaded_at)
+        self.hub.announce(environment_id, snapshot.mark(utc_now()), snapshot.loaded_at)
         log.info("snapshot_replaced", environment=str(environment_id), revision=snapshot.revision)
 
 

@@ -84,13 +84,13 @@ class Hub:
         """Whether nobody more may follow: too many do, or the process is ending."""
         return self._is_over or self.followers >= self._limit
 
-    def announce(self, environment_id: uuid.UUID, version: str, changed_at: float) -> None:
-        """Tells everybody who follows the environment."""
+    def announce(self, environment_id: uuid.UUID, mark: str, changed_at: float) -> None:
+        """Tells everybody who follows the environment; the mark is what they name when they come back."""
         made: dict[Callable[[str, float], bytes], bytes] = {}
         for follower in list(self._by_environment.get(environment_id, ())):
             frame = made.get(follower.frames)
             if frame is None:
-                frame = made[follower.frames] = follower.frames(version, changed_at)
+                frame = made[follower.frames] = follower.frames(mark, changed_at)
             follower.offer(frame)
 
     def keep_alive(self) -> None:
@@ -135,23 +135,31 @@ class Hub:
         return [follower for group in self._by_environment.values() for follower in group]
 
 
-def opening(version: str) -> bytes:
+def opening(mark: str) -> bytes:
     """The first frame of somebody who is up to date.
 
     It has an id and no data: `EventSource` dispatches nothing and yet says the id when it comes back.
     """
-    return f"retry: {RETRY_MILLISECONDS}\nid: {version}\n\n".encode()
+    return f"retry: {RETRY_MILLISECONDS}\nid: {mark}\n\n".encode()
 
 
-def refetch(version: str, changed_at: float) -> bytes:
+def refetch(mark: str, changed_at: float) -> bytes:
     """OFREP's word that flags should be asked for again."""
-    data = f'{{"type":"refetchEvaluation","etag":"\\"{version}\\"","lastModified":{int(changed_at)}}}'
-    return f"id: {version}\nevent: message\ndata: {data}\n\n".encode()
+    data = (
+        f'{{"type":"refetchEvaluation","etag":"\\"{version_of(mark)}\\"","lastModified":{int(changed_at)}}}'
+    )
+    return f"id: {mark}\nevent: message\ndata: {data}\n\n".encode()
 
 
-def datafile_changed(version: str, _changed_at: float) -> bytes:
+def datafile_changed(mark: str, _changed_at: float) -> bytes:
     """Word to our SDK that there is a new datafile, under this tag."""
-    return f'id: {version}\nevent: message\ndata: {{"type":"datafile","etag":"\\"{version}\\""}}\n\n'.encode()
+    data = f'{{"type":"datafile","etag":"\\"{version_of(mark)}\\""}}'
+    return f"id: {mark}\nevent: message\ndata: {data}\n\n".encode()
+
+
+def version_of(mark: str) -> str:
+    """The version in a snapshot's mark."""
+    return mark.partition("@")[0]
 
 
 async def _disconnected(receive: Receive) -> None:

@@ -12,7 +12,7 @@ import msgspec
 
 from assay.flags.errors import MalformedFlag, Unpublishable
 from assay.shared.errors import Detail
-from assay_engine import DatafileError, Flag, Ruleset
+from assay_engine import DatafileError, Flag, Ruleset, loads
 from assay_engine.parsing import (
     FORMAT,
     MOST_FLAGS,
@@ -22,17 +22,21 @@ from assay_engine.parsing import (
     segment_from_json,
 )
 from assay_engine.rules.check import check_meaning, errors
-from assay_engine.writing import holdout_to_json, layer_to_json, segment_to_json
+from assay_engine.values import is_object
+from assay_engine.writing import flag_to_json, holdout_to_json, layer_to_json, segment_to_json
 
 CONFIGURATION = ("enabled", "rules", "fallthrough", "off")
 BOOLEAN_VARIANTS: Mapping[str, Any] = {"on": True, "off": False}
 
+D = TypeVar("D")
 T = TypeVar("T")
 Document = dict[str, Any]
 
 # Quicker than the standard library's, which counts when thousands of flags are published.
 _ENCODER, _DECODER = msgspec.json.Encoder(), msgspec.json.Decoder()
+# Flags by their text, and the texts of these very objects.
 _known: dict[str, Flag] = {}
+_written: dict[int, str] = {}
 _knowing = Lock()
 
 _REWRITTEN: Mapping[str, Callable[[object], Document]] = {
@@ -185,12 +189,57 @@ def parsed_flag(text: str) -> Flag:
     return flag
 
 
+def text_of(flag: Flag) -> str:
+    """A flag's document as it is stored."""
+    text = _written.get(id(flag))
+    # Of that very object: what has been forgotten may have left its address to another.
+    return text if text is not None and _known.get(text) is flag else to_text(flag_to_json(flag))
+
+
 def remember(text: str, flag: Flag) -> None:
     """Keeps what the parser would make of a text, so that who has just written it need not read it."""
     with _knowing:
         if len(_known) >= MOST_FLAGS and text not in _known:
-            del _known[next(iter(_known))]
+            _forget(next(iter(_known)))
+        elif text in _known:
+            _forget(text)
         _known[text] = flag
+        _written[id(flag)] = text
+
+
+def forget() -> None:
+    """Forgets every flag that was read or written, as a process does not know those of another."""
+    with _knowing:
+        _known.clear()
+        _written.clear()
+
+
+def _forget(text: str) -> None:
+    _written.pop(id(_known.pop(text)), None)
+
+
+def loaded(datafile: bytes) -> Ruleset:
+    """The ruleset of a datafile; flags that are known from before are not read again.
+
+    Raises:
+        MalformedFlag: It is not of the format.
+    """
+    return _parsed(lambda given: loads(given, _read_flag), datafile)
+
+
+def _read_flag(document: object) -> Flag:
+    known = _known.get(_stored_text(document))
+    return flag_from_json(document) if known is None else known
+
+
+def _stored_text(document: object) -> str:
+    """The document's text, if it could be that of a stored flag; else nobody's."""
+    try:
+        text = to_text(document) if is_object(document) else ""
+    except (ValueError, OverflowError, RecursionError):
+        return ""
+    # The encoder writes a number too large for a float as null, which the parser must see to refuse it.
+    return "" if "null" in text else text
 
 
 def check(ruleset: Ruleset) -> None:
@@ -214,7 +263,7 @@ def _sentence(problems: list[str]) -> str:
     return f"{problems[0]}{more}; nothing has been changed"
 
 
-def _parsed(parse: Callable[[object], T], document: object) -> T:
+def _parsed(parse: Callable[[D], T], document: D) -> T:
     try:
         return parse(document)
     except DatafileError as error:

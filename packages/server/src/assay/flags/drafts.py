@@ -183,7 +183,7 @@ async def publish(
     """
     found = await locked(tx, project_key, key, environment_key, if_match=if_match)
     flag = found.next()
-    if found.revision is not None and documents.to_text(found.revision.document) == publishing.text_of(flag):
+    if found.revision is not None and documents.to_text(found.revision.document) == documents.text_of(flag):
         raise NothingToPublish(f"{environment_key!r} serves this of flag {key!r} already", value=key)
     if found.state is not None and found.state.draft is not None:
         await repository.set_draft(tx, found.row.id, found.place.environment_id, None, by=by)
@@ -203,7 +203,7 @@ async def switch(
     if flag.enabled is enabled:
         return out(found)
     switched = replace(flag, enabled=enabled)
-    new = Next(found.standing, switched, publishing.text_of(switched))
+    new = Next(found.standing, switched, documents.text_of(switched))
     action = "switched_on" if enabled else "switched_off"
     await publishing.switch(tx, found.place, new, action=action, by=by)
     return await _recorded(tx, found, switched, action=action, by=by)
@@ -302,7 +302,7 @@ async def _draft(tx: WriteSession, found: Here, draft: Document | None, *, by: B
 
 
 async def _serve(tx: WriteSession, found: Here, flag: Flag, *, action: str, by: By) -> StateOut:
-    new = Next(found.standing, flag, publishing.text_of(flag))
+    new = Next(found.standing, flag, documents.text_of(flag))
     await publishing.serve(tx, found.place, {flag.key: new}, action=action, by=by)
     return await _recorded(tx, found, flag, action=action, by=by)
 

@@ -10,7 +10,7 @@ import anyio.to_thread
 
 from assay.audit.diff import Change, changes
 from assay.core.database import ReadSession
-from assay.flags import documents, drafts, publishing, references, repository
+from assay.flags import documents, drafts, references, repository
 from assay.flags.documents import Texts
 from assay.flags.drafts import Here
 from assay.flags.models import FlagRevision, FlagRow
@@ -50,7 +50,7 @@ async def compare(
     wanted = found.draft if configuration is None else configuration
     flag = documents.compose(found.definition, wanted)
     served = await repository.served(tx, found.place.environment_id)
-    after = served.with_flags({key: publishing.text_of(flag)})
+    after = served.with_flags({key: documents.text_of(flag)})
     return await anyio.to_thread.run_sync(_compared, found, flag, served, after)
 
 
@@ -106,7 +106,7 @@ async def staleness(
 def _compared(found: Here, flag: Flag, before: Texts, after: Texts) -> Comparison:
     ruleset = after.ruleset(environment=found.place.environment, revision=0)
     documents.check(ruleset)
-    touched = references.dependents(ruleset, flag.key)
+    touched = references.dependents(ruleset, {flag.key})
     flags = [each for each in ruleset.flags if each.key in touched]
     if found.served is not None:
         flags.append(flag_from_json(found.served))

@@ -1,27 +1,25 @@
 """Segments, layers and holdouts over HTTP: the same routes for each kind, with models of its own.
 
-The endpoints below are written once. `_of_kind` gives FastAPI their signature with the kind's models in place
+The endpoints below are written once. `of_kind` gives FastAPI their signature with the kind's models in place
 of the bases, and their description with the kind's name in place of "part".
 """
 
-import inspect
-from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, TypeVar
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Query, Response
 
 from assay.core.dependencies import Now, Reads, RetryingRoute, Writes
 from assay.core.parameters import LIMIT, Cursor, Limit
 from assay.flags import part_drafts, parts
+from assay.flags.kind_routing import Endpoint, of_kind
 from assay.flags.kinds import KINDS, Address, Kind
 from assay.flags.part_schemas import PartConfiguration, PartCreate, PartOut, PartState, PartUpdate
-from assay.flags.routing import EnvironmentKey, IfMatch, Number, PartKey, ProjectKey, by
+from assay.flags.routing import EnvironmentKey, IfMatch, Number, ProjectKey, by
 from assay.flags.schemas import DraftCopy, Published, PublishRequest, RevertRequest
 from assay.shared.ids import Key
 from assay.shared.pagination import Page
 
 Tagged = TypeVar("Tagged", PartOut, PartState)
-Endpoint = Callable[..., Awaitable[Any]]
 KeyCursor = Annotated[Key | None, Query(description="`next_cursor` of the page before.")]
 
 
@@ -212,7 +210,7 @@ def _routes() -> APIRouter:
         for method, path, status, endpoint in ROUTES:
             router.add_api_route(
                 f"/{kind.plural}{path}",
-                _of_kind(endpoint, kind),
+                of_kind(endpoint, kind, _models(kind)),
                 methods=[method],
                 status_code=status,
                 name=endpoint.__name__.replace("part", kind.name),
@@ -221,15 +219,8 @@ def _routes() -> APIRouter:
     return router
 
 
-def _of_kind(endpoint: Endpoint, kind: Kind) -> Endpoint:
-    """The endpoint for one kind, with the kind's own models in its signature."""
-
-    async def of_kind(**given: Any) -> Any:  # noqa: ANN401 — FastAPI calls it by the signature below
-        return await endpoint(**given)
-
-    own: dict[Any, Any] = {
-        Kind: Annotated[Kind, Depends(lambda: kind)],
-        Address: Annotated[Address, Depends(_address_of(kind))],
+def _models(kind: Kind) -> dict[Any, Any]:
+    return {
         PartCreate: kind.create,
         PartUpdate: kind.update,
         PartConfiguration: kind.configuration,
@@ -237,20 +228,6 @@ def _of_kind(endpoint: Endpoint, kind: Kind) -> Endpoint:
         PartState: kind.state,
         Page[PartOut]: Page[kind.out],
     }
-    signature = inspect.signature(endpoint)
-    parameters = signature.parameters.values()
-    vars(of_kind)["__signature__"] = inspect.Signature(
-        [each.replace(annotation=own.get(each.annotation, each.annotation)) for each in parameters],
-        return_annotation=own.get(signature.return_annotation, signature.return_annotation),
-    )
-    return of_kind
-
-
-def _address_of(kind: Kind) -> Callable[[str, str, str], Address]:
-    def address(project: ProjectKey, environment: EnvironmentKey, key: PartKey) -> Address:
-        return Address(kind, project, environment, key)
-
-    return address
 
 
 def _tagged(found: Tagged, response: Response) -> Tagged:

@@ -20,7 +20,7 @@ from assay.flags.documents import Texts
 from assay.flags.repository import By, Revised, Standing
 from assay.projects import service as projects
 from assay_engine import Flag
-from assay_engine.writing import flag_to_json
+from assay_engine.records import without_collecting
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,9 +134,10 @@ async def _revise(
 
 async def _check(place: Place, rest: Texts, flags: Sequence[Flag]) -> None:
     def checked() -> None:
-        ruleset = rest.ruleset(environment=place.environment, revision=0)
-        together = sorted((*ruleset.flags, *flags), key=lambda flag: flag.key)
-        documents.check(replace(ruleset, flags=tuple(together)))
+        with without_collecting():
+            ruleset = rest.ruleset(environment=place.environment, revision=0)
+            together = sorted((*ruleset.flags, *flags), key=lambda flag: flag.key)
+            documents.check(replace(ruleset, flags=tuple(together)))
 
     # Thousands of flags take a while to check; requests must not wait for it.
     await anyio.to_thread.run_sync(checked)
@@ -175,8 +176,3 @@ async def record(
 def flag_subject(key: str, environment: str | None = None) -> str:
     """A flag's place in the change log, everywhere or in one environment."""
     return f"flags/{key}" + (f"/environments/{environment}" if environment else "")
-
-
-def text_of(flag: Flag) -> str:
-    """A flag's document as it is stored."""
-    return documents.to_text(flag_to_json(flag))

@@ -26,19 +26,28 @@ def only(ruleset: Ruleset, keys: Collection[str]) -> Ruleset:
     )
 
 
-def dependents(ruleset: Ruleset, key: str) -> set[str]:
-    """The flag and all those that have it as a prerequisite, through others too."""
+def dependents(ruleset: Ruleset, keys: Collection[str]) -> set[str]:
+    """The flags and all those that have one of them as a prerequisite, through others too."""
     needed_by: dict[str, set[str]] = {}
     for flag in ruleset.flags:
         for prerequisite in _named(flag_to_json(flag), "flag"):
             needed_by.setdefault(prerequisite, set()).add(flag.key)
-    return _closure({key}, lambda each: needed_by.get(each, set()))
+    return _closure(set(keys), lambda each: needed_by.get(each, set()))
+
+
+def resting_on(ruleset: Ruleset, kind: str, key: str) -> dict[str, set[str]]:
+    """The flags whose answers a segment, layer or holdout can change, each with its experiments concerned.
+
+    A flag that only has one of them as a prerequisite is concerned with all of its experiments.
+    """
+    direct = _using(ruleset, kind, key)
+    further = dependents(ruleset, direct) - direct.keys()
+    return direct | {flag.key: experiments_of(flag) for flag in ruleset.flags if flag.key in further}
 
 
 def experiments_of(flag: Flag) -> set[str]:
     """The experiments whose splits stand in the flag."""
-    serves = [rule.serve for rule in flag.rules] + ([flag.fallthrough] if flag.fallthrough else [])
-    return {serve.experiment for serve in serves if isinstance(serve, Split) and serve.experiment}
+    return {split.experiment for split in _splits(flag) if split.experiment}
 
 
 def servable(flag: Flag) -> set[str | None]:
@@ -70,6 +79,40 @@ def held_out(ruleset: Ruleset, key: str) -> list[tuple[str, str]]:
         for experiment in sorted(experiments_of(flag))
         if scope is None or experiment in scope
     ]
+
+
+def _using(ruleset: Ruleset, kind: str, key: str) -> dict[str, set[str]]:
+    match kind:
+        case "segment":
+            segments = _containing(ruleset, key)
+            users = [each for each in ruleset.flags if segments & named_in(flag_to_json(each), "segment")]
+            return {flag.key: experiments_of(flag) for flag in users}
+        case "layer":
+            found = {flag.key: _experiments_in(flag, key) for flag in ruleset.flags}
+            return {flag: experiments for flag, experiments in found.items() if experiments}
+        case _:
+            held: dict[str, set[str]] = {}
+            for flag, experiment in held_out(ruleset, key):
+                held.setdefault(flag, set()).add(experiment)
+            return held
+
+
+def _containing(ruleset: Ruleset, key: str) -> set[str]:
+    """The segment and those whose conditions need it, through others too."""
+    needed_by: dict[str, set[str]] = {}
+    for segment in ruleset.segments:
+        for named in _named(segment_to_json(segment), "segment"):
+            needed_by.setdefault(named, set()).add(segment.id)
+    return _closure({key}, lambda each: needed_by.get(each, set()))
+
+
+def _experiments_in(flag: Flag, layer: str) -> set[str]:
+    return {split.experiment for split in _splits(flag) if split.layer == layer and split.experiment}
+
+
+def _splits(flag: Flag) -> list[Split]:
+    serves = [rule.serve for rule in flag.rules] + ([flag.fallthrough] if flag.fallthrough else [])
+    return [serve for serve in serves if isinstance(serve, Split)]
 
 
 def _is_limited(rule: Rule) -> bool:

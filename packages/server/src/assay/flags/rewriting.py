@@ -72,7 +72,7 @@ async def rewrite(
     await publishing.serve(
         tx,
         place,
-        {key: Next(standing, flag, publishing.text_of(flag))},
+        {key: Next(standing, flag, documents.text_of(flag))},
         parts={at: documents.to_text(document) for at, document in parts.items()},
         action=action,
         by=by,

@@ -8,13 +8,11 @@ from fastapi import APIRouter, Query, Request, Response
 
 from assay.core.dependencies import Now, Reads, RetryingRoute, Writes
 from assay.core.parameters import LIMIT, Cursor, Limit
-from assay.flags import insight, service
-from assay.flags.errors import MalformedFlag
+from assay.flags import documents, insight, service
 from assay.flags.routing import EnvironmentKey, ProjectKey, by
 from assay.flags.schemas import CloneRequest, RulesetPublished, StalenessOut
 from assay.projects import service as projects
 from assay.shared.pagination import Page
-from assay_engine import DatafileError, Ruleset, loads
 
 router = APIRouter(
     prefix="/projects/{project}/environments/{environment}", tags=["flags"], route_class=RetryingRoute
@@ -42,7 +40,7 @@ async def put_ruleset(
     project: ProjectKey, environment: EnvironmentKey, request: Request, tx: Writes, now: Now
 ) -> RulesetPublished:
     """Publishes all flags, segments, layers and holdouts of a datafile at once; others stay as they are."""
-    ruleset = await anyio.to_thread.run_sync(_loaded, await request.body())
+    ruleset = await anyio.to_thread.run_sync(documents.loaded, await request.body())
     return await service.put_published(tx, project, environment, ruleset, by=by(now))
 
 
@@ -71,10 +69,3 @@ async def staleness(
         tx, project, environment, quiet=timedelta(days=days), cursor=cursor, limit=limit, now=now
     )
     return Page(items=items, next_cursor=following)
-
-
-def _loaded(body: bytes) -> Ruleset:
-    try:
-        return loads(body)
-    except DatafileError as error:
-        raise MalformedFlag(str(error), value=error.path) from error

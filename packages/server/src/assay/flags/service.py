@@ -30,6 +30,7 @@ from assay.projects import service as projects
 from assay.shared import pagination
 from assay.shared.ids import is_key
 from assay_engine import Flag, Ruleset
+from assay_engine.records import without_collecting
 from assay_engine.writing import holdout_to_json, layer_to_json, segment_to_json
 
 
@@ -189,9 +190,11 @@ async def put_published(
         place,
         f"environments/{place.environment}",
         action="ruleset.imported",
-        before={"flags": {key: known.number for key, known in standing.items() if known.number}},
+        before=None,
         after={
-            "flags": {key: known.number + 1 for key, known in standing.items()},
+            # As lists: thousands of flags would else be thousands of entries that nobody reads.
+            "new": [key for key, known in standing.items() if not known.number],
+            "changed": [key for key, known in standing.items() if known.number],
             "parts": [f"{kind}s/{key}" for kind, key in parts],
         },
         by=by,
@@ -251,10 +254,11 @@ async def published(tx: ReadSession, environment_id: uuid.UUID) -> Published:
     key, revision = environment.key, environment.revision
 
     def read() -> Published:
-        return Published(
-            texts.ruleset(environment=key, revision=revision),
-            texts.datafile(environment=key, revision=revision),
-        )
+        with without_collecting():
+            return Published(
+                texts.ruleset(environment=key, revision=revision),
+                texts.datafile(environment=key, revision=revision),
+            )
 
     # Thousands of flags take a while to parse; requests must not wait for it.
     return await anyio.to_thread.run_sync(read)
@@ -387,7 +391,8 @@ async def _define(
 
 
 def _texts(ruleset: Ruleset) -> dict[str, str]:
-    return {flag.key: publishing.text_of(flag) for flag in ruleset.flags}
+    with without_collecting():
+        return {flag.key: documents.text_of(flag) for flag in ruleset.flags}
 
 
 def _require_possible_keys(ruleset: Ruleset) -> None:

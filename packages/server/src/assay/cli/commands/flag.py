@@ -204,13 +204,24 @@ def listing(place: Place, *, search: str | None, tag: str | None, archived: bool
 
 def context_of(unit: str | None, attributes: Sequence[str], context: str | None) -> dict[str, Any]:
     """Who asks, from a JSON object, a targeting key and NAME=VALUE pairs, where a value may be JSON."""
-    found = _json_context(context) if context else {}
+    found = json_context(context) if context else {}
     for attribute in attributes:
         name, equals, value = attribute.partition("=")
         if not (name and equals):
             raise InvalidFlagOption(f"{attribute!r} is not of the form NAME=VALUE", value=attribute)
         found[name] = _json_or_text(value)
     return found | ({"targetingKey": unit} if unit is not None else {})
+
+
+def json_context(text: str) -> dict[str, Any]:
+    """A context from a JSON object."""
+    try:
+        found: object = json.loads(text)
+    except ValueError as error:
+        raise InvalidFlagOption(f"the context {text!r} is not JSON: {error}", value=text) from error
+    if not isinstance(found, dict):
+        raise InvalidFlagOption(f"the context {text!r} is not a JSON object", value=text)
+    return cast("dict[str, Any]", found)
 
 
 def share_of(text: str) -> int:
@@ -354,16 +365,6 @@ def _steps(steps: Sequence[Mapping[str, Any]], indent: str = "  ") -> Iterator[s
         sign = {True: "[green]✓[/]", False: "[red]✗[/]", None: "[yellow]?[/]"}[step["holds"]]
         yield f"{indent}{sign} {escape(step['text'])}"
         yield from _steps(step["parts"], indent + "  ")
-
-
-def _json_context(text: str) -> dict[str, Any]:
-    try:
-        found: object = json.loads(text)
-    except ValueError as error:
-        raise InvalidFlagOption(f"the context {text!r} is not JSON: {error}", value=text) from error
-    if not isinstance(found, dict):
-        raise InvalidFlagOption(f"the context {text!r} is not a JSON object", value=text)
-    return cast("dict[str, Any]", found)
 
 
 def _json_or_text(text: str) -> Any:  # noqa: ANN401 — JSON

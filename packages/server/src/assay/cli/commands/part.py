@@ -78,6 +78,11 @@ def delete(place: PartPlace, key: str, *, output: Format) -> None:
         err.print(f"[bold]{key}[/] is deleted from {place.environment}")
 
 
+def configuration_in(document: Mapping[str, Any]) -> dict[str, Any]:
+    """What a document says beside what the part is called."""
+    return {name: value for name, value in document.items() if name not in NAMES}
+
+
 async def _state(client: Client, place: PartPlace, key: str) -> Any:  # noqa: ANN401 — JSON
     try:
         return await client.get(place.state(key))
@@ -97,7 +102,7 @@ async def _made(
             value=key,
         )
     description = document.get("description", "")
-    await client.post(place.all, {**_configuration(document), "key": key, "description": description})
+    await client.post(place.all, {**configuration_in(document), "key": key, "description": description})
     return await client.get(place.state(key))
 
 
@@ -114,7 +119,7 @@ async def _changed(
     if "description" in document:
         described = {"description": document["description"]}
         etag = (await client.patch(place.of(key), described, if_match=etag))["etag"]
-    drafted = await client.put(place.state(key), _configuration(document), if_match=etag)
+    drafted = await client.put(place.state(key), configuration_in(document), if_match=etag)
     if draft or not drafted["changes"]:
         return drafted["changes"], drafted
     return drafted["changes"], await serve_draft(client, place, key, drafted["etag"], note)
@@ -124,9 +129,5 @@ def _all_of(document: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Everything a new document says, as differences to nothing."""
     return [
         {"kind": "added", "path": [name], "before": None, "after": value}
-        for name, value in _configuration(document).items()
+        for name, value in configuration_in(document).items()
     ]
-
-
-def _configuration(document: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in document.items() if name not in NAMES}
