@@ -6,6 +6,8 @@ from typing import Annotated, Any
 
 from pydantic import Field, JsonValue
 
+from assay.assignments import service as assignments
+from assay.assignments.keeping import all_keepings
 from assay.audit.schemas import ChangeOut
 from assay.core.database import ReadSession
 from assay.events import service as events
@@ -78,9 +80,15 @@ async def preview(
     """
     configuration = None if request.configuration is None else request.configuration.model_dump()
     compared = await insight.compare(tx, project, flag, environment, configuration)
-    contexts = [_previewed(compared, flag, context, now) for context in request.contexts]
+    contexts = [
+        _previewed(compared, flag, context, now)
+        for context in await _remembering(tx, compared, request.contexts)
+    ]
     units = await events.recent_units(tx, compared.environment_id, limit=request.recent)
-    recent = [_previewed(compared, flag, context, now) for context in _contexts(units)]
+    recent = [
+        _previewed(compared, flag, context, now)
+        for context in await _remembering(tx, compared, _contexts(units))
+    ]
     return PreviewOut(
         contexts=contexts,
         changed=sum(each.changed for each in contexts),
@@ -90,14 +98,20 @@ async def preview(
     )
 
 
+async def _remembering(
+    tx: ReadSession, compared: Comparison, asked: Sequence[Mapping[str, Any]]
+) -> list[Context]:
+    """The contexts with what their units were assigned before, which a sticky split keeps."""
+    contexts = [Context.from_json(attributes) for attributes in asked]
+    keepings = all_keepings(compared.before.ruleset, compared.after.ruleset)
+    return await assignments.given_to(tx, compared.environment_id, contexts, keepings)
+
+
 def _contexts(units: Sequence[tuple[str, Mapping[str, Any]]]) -> list[dict[str, Any]]:
     return [{**properties, "targetingKey": unit} for unit, properties in units]
 
 
-def _previewed(
-    compared: Comparison, flag: str, attributes: Mapping[str, Any], now: datetime
-) -> PreviewedContext:
-    context = Context.from_json(attributes)
+def _previewed(compared: Comparison, flag: str, context: Context, now: datetime) -> PreviewedContext:
     before = evaluate(compared.before, flag, context, now=now)
     after = evaluate(compared.after, flag, context, now=now)
     return PreviewedContext(

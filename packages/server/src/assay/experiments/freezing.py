@@ -11,7 +11,7 @@ from assay.experiments.design import Arm
 from assay.experiments.plan import Plan
 
 # What is settled by the rule in the flag changes with a new phase only; the rest may be deviated from.
-ASSIGNING = ("flag", "unit", "coverage", "ramp", "targeting", "above", "layer", "holdouts")
+ASSIGNING = ("flag", "unit", "coverage", "ramp", "targeting", "above", "sticky", "layer", "holdouts")
 JUDGING = ("goals", "secondary", "guardrails", "method", "alpha", "power", "correction", "duration_days")
 
 
@@ -46,9 +46,15 @@ def document(
     control: str,
     plan: Plan,
     metrics: Sequence[MetricVersion],
+    sticky: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:
-    """All that a frozen plan says, as plain JSON."""
-    return {
+    """All that a frozen plan says, as plain JSON.
+
+    Args:
+        sticky: Under which version first exposures are kept, and below which units are left out.
+    """
+    settled = {} if sticky is None else {"sticky": dict(sticky)}
+    return settled | {
         "format": 1,
         "experiment": experiment,
         "environment": environment,

@@ -143,6 +143,12 @@ class Plan(Incoming):
     above: Word | None = Field(
         None, description="Id of the flag's rule above which the experiment's stands; null: below all."
     )
+    sticky: bool = Field(
+        default=False,
+        description="A unit keeps the arm of its first exposure for the whole phase, whatever becomes of its "
+        "attributes, of coverage, layers and holdouts.",
+        exclude_if=lambda is_sticky: not is_sticky,
+    )
     layer: Key | None = Field(None, description="Experiments of one layer never share a unit.")
     holdouts: Annotated[list[Key], Field(max_length=MOST_HOLDOUTS)] = Field(
         default_factory=list[str], description="Holdouts of named experiments that this one joins."

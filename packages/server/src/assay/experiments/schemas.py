@@ -149,10 +149,14 @@ class RestartRequest(Incoming):
         None, description="New weight of each arm."
     )
     coverage: Share | None = None
+    earlier_units: Literal["assigned_anew", "left_out"] = Field(
+        "assigned_anew",
+        description="What becomes of units exposed in an earlier phase; only a sticky experiment knows them.",
+    )
 
 
 class CoverageRequest(Note):
-    """A higher coverage, within the phase; every unit keeps its arm."""
+    """A higher coverage, within the phase; every unit keeps its arm. A sticky one may be lowered too."""
 
     coverage: Share
 

@@ -24,6 +24,7 @@ from assay_engine.model import (
     ServeVariant,
     Split,
     SplitRange,
+    Sticky,
 )
 from assay_engine.rules.splits import slices_of
 
@@ -39,6 +40,8 @@ class Assigned:
         arms: Variant and weight of each arm.
         filled: Share of each arm's home that is in use, in (0, 1].
         layer: Its slices say who may take part at all.
+        sticky: Under which version first exposures are kept; None where they are not.
+        exposes: Who is exposed, where that is not the unit.
     """
 
     experiment: str
@@ -49,6 +52,8 @@ class Assigned:
     filled: float
     condition: Condition | None = None
     layer: str | None = None
+    sticky: Sticky | None = None
+    exposes: AttributePath | None = None
 
 
 def rule_id(experiment: str) -> str:
@@ -74,7 +79,10 @@ def resting(assigned: Assigned, layer: Layer | None, holdouts: Sequence[Holdout]
     gates = [*_in_slices(assigned.experiment, layer), *map(_not_held, holdouts)]
     parts = tuple(part for part in (assigned.condition, *gates) if part is not None)
     condition = parts[0] if len(parts) == 1 else AllOf(parts) if parts else None
-    return replace(rule, serve=replace(_split(assigned), experiment=None, layer=None), condition=condition)
+    split = replace(_split(assigned), experiment=None, layer=None)
+    if assigned.sticky is not None:
+        split = replace(split, sticky=replace(assigned.sticky, experiment=assigned.experiment))
+    return replace(rule, serve=split, condition=condition)
 
 
 def shipped(assigned: Assigned, variant: str, *, everyone: bool) -> Rule:
@@ -124,6 +132,8 @@ def _split(assigned: Assigned) -> Split:
         ranges=tuple(_ranges(assigned)),
         experiment=assigned.experiment,
         layer=assigned.layer,
+        sticky=assigned.sticky,
+        exposes=assigned.exposes,
     )
 
 

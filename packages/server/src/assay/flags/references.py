@@ -28,11 +28,16 @@ def only(ruleset: Ruleset, keys: Collection[str]) -> Ruleset:
 
 def dependents(ruleset: Ruleset, key: str) -> set[str]:
     """The flag and all those that have it as a prerequisite, through others too."""
+    return dependents_of_each(ruleset, {key})[key]
+
+
+def dependents_of_each(ruleset: Ruleset, keys: Collection[str]) -> dict[str, set[str]]:
+    """The same of several flags, reading the ruleset once."""
     needed_by: dict[str, set[str]] = {}
-    for flag in ruleset.flags:
+    for flag in ruleset.flags if keys else ():
         for prerequisite in _named(flag_to_json(flag), "flag"):
             needed_by.setdefault(prerequisite, set()).add(flag.key)
-    return _closure({key}, lambda each: needed_by.get(each, set()))
+    return {key: _closure({key}, lambda each: needed_by.get(each, set())) for key in keys}
 
 
 def experiments_of(flag: Flag) -> set[str]:
