@@ -18,7 +18,15 @@ from assay_stats.adjustment import (
     post_stratified,
     post_stratified_adjusted,
 )
-from assay_stats.clusters import ClusterTotals, cluster_difference, cluster_mean, design_effect
+from assay_stats.clusters import (
+    ClusteredArms,
+    ClusterTotals,
+    cluster_difference,
+    cluster_mean,
+    clustered_arms,
+    clustered_difference,
+    design_effect,
+)
 from assay_stats.decision import (
     Decision,
     Findings,
@@ -182,6 +190,7 @@ __all__ = [
     "CapBasis",
     "ChanceRule",
     "ClusterTotals",
+    "ClusteredArms",
     "ConfidenceSequenceTest",
     "Counts",
     "Crossing",
@@ -254,6 +263,8 @@ __all__ = [
     "cluster_difference",
     "cluster_mean",
     "cluster_variance",
+    "clustered_arms",
+    "clustered_difference",
     "conditional_power",
     "crossing",
     "cuped_difference",
