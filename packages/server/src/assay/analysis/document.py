@@ -50,6 +50,7 @@ class Excluded(Outgoing):
     without_unit: int = Field(description="Rows that name no unit.")
     without_arm: int = Field(description="Rows that name no arm.")
     unknown_arms: dict[str, int] = Field(description="Units in arms that the experiment does not have.")
+    without_cluster: int = Field(0, description="Units whose exposures name no cluster.")
 
 
 class SampleRatio(Outgoing):
@@ -273,6 +274,17 @@ class Diagnosis(Outgoing):
     causes: list[LikelyCause] = Field(description="Most likely first; none without an alarm.")
 
 
+class Clusters(Outgoing):
+    """How whole clusters were assigned, and what errors are robust to."""
+
+    assigned: str = Field(description="What was assigned, as exposures name it.")
+    window_minutes: int | None = Field(description="Of a switchback; null where a cluster keeps its arm.")
+    error: Literal["cluster_cr2"] = "cluster_cr2"
+    error_unit: str = Field(description="What errors are robust to: the cluster, or the window.")
+    counts: dict[str, int] = Field(description="How many of them have units in each arm.")
+    notes: list[str] = Field(description="What to know before reading the intervals, a sentence each.")
+
+
 class Document(Outgoing):
     """The result of an analysis."""
 
@@ -290,6 +302,7 @@ class Document(Outgoing):
         description="The same cut by dimensions. Many cuts find something by chance alone.",
     )
     read: Read | None = Field(default=None, description="How claims are made.")
+    clusters: Clusters | None = Field(default=None, description="Null where units were assigned one by one.")
     decisions: list[Decided] = Field(default_factory=list[Decided], description="One per arm.")
     alarms: list[str] = Field(
         default_factory=list[str],

@@ -11,7 +11,7 @@ from assay.analysis.computing import Tables, collect
 from assay.analysis.document import Document
 from assay.analysis.measures import measured_by
 from assay.analysis.plan import ArmPlan, Dimension, DoubleExposure, Plan
-from assay.analysis.planned import reading_of, schedule_of, with_roles
+from assay.analysis.planned import clustering_of, reading_of, schedule_of, with_roles
 from assay.analysis.record import Record, concluded
 from assay.analysis.traffic import traffic_of
 from assay.experiments.schemas import ExperimentOut
@@ -58,11 +58,13 @@ def plan_of(
     Args:
         now: Decides whether a planned end has been reached; None is never, so only a completed plan is over.
     """
+    # A switchback's windows are over by the clock; who does not say the time has all of them.
+    clustering = clustering_of(experiment, now=now or datetime.max.replace(tzinfo=UTC))
     measured = measured_by(
         metrics,
         attribution_hours=options.attribution_hours,
         covariates=options.covariates,
-        is_adjusted=options.is_adjusted,
+        is_adjusted=options.is_adjusted and clustering is None,
     )
     return Plan(
         unit="unit",
@@ -74,12 +76,13 @@ def plan_of(
         numbers=tuple(measured.numbers),
         measures=tuple(measured.measures),
         segments=tuple(options.segments),
-        strata=options.strata,
+        strata=options.strata if clustering is None else None,
         double_exposure=options.double_exposure,
         has_looks=options.has_looks,
         reading=reading_of(experiment, alpha=options.alpha, now=now or LONG_AGO),
         schedule=schedule_of(experiment),
         power=DEFAULT_POWER if experiment.plan is None else experiment.plan.power,
+        clustering=clustering,
     )
 
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -147,6 +148,39 @@ class Dimension:
 
 
 @dataclass(frozen=True, slots=True)
+class Switching:
+    """Windows of time in which clusters are assigned anew; a unit of analysis is a cluster in one window.
+
+    Attributes:
+        minutes: Length of a window.
+        anchor: When a window begins; others before and after it.
+        block: Windows in a row that are balanced among themselves.
+        burn_in_minutes: How much of a window's begin is left out, so that the one before has worn off.
+        until: Windows that end later are left out, as they are not over yet.
+    """
+
+    minutes: int
+    anchor: datetime
+    block: int = 1
+    burn_in_minutes: int = 0
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Clustering:
+    """Units that were not assigned one by one.
+
+    Attributes:
+        kind: What was assigned, as exposures name it among their other units; in a switchback it may be the
+            unit of an event itself.
+        switching: None where a cluster keeps its arm.
+    """
+
+    kind: str
+    switching: Switching | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """Everything that decides the digits of a result, besides the data.
 
@@ -159,6 +193,7 @@ class Plan:
         reading: When claims are made and by which method; its alpha is the one of claims.
         schedule: Of a planned experiment.
         power: Probability with which the smallest effects were to be found.
+        clustering: Where whole clusters were assigned.
     """
 
     unit: str
@@ -176,6 +211,7 @@ class Plan:
     reading: Reading = DEFAULT_READING
     schedule: Schedule | None = None
     power: float = 0.8
+    clustering: Clustering | None = None
 
     @property
     def sources(self) -> frozenset[str]:
@@ -208,11 +244,15 @@ class Plan:
             "metrics": [(metric.key, metric.columns, metric.covariates) for metric in self.metrics],
             **dict.fromkeys(("alpha", "reading", "schedule", "power")),
         }
+        if self.clustering is None:
+            del collected["clustering"]
         text = json.dumps(collected, default=_plain, sort_keys=True)
         return hashlib.blake2b(text.encode(), digest_size=10).hexdigest()
 
 
-def _plain(value: object) -> Mapping[str, Any]:
+def _plain(value: object) -> Mapping[str, Any] | str:
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json")
+    if isinstance(value, datetime):
+        return value.isoformat()
     raise TypeError(f"a plan holds {type(value).__name__}")

@@ -169,6 +169,8 @@ def _simple(kind: Any, plain: Any, numbers: NDArray[np.float64]) -> Any:  # noqa
             **{
                 part.name: _thawed(hints[part.name], plain[part.name], numbers)
                 for part in dataclasses.fields(kind)
+                # What an older version did not know has its default.
+                if part.name in plain
             }
         )
     if isinstance(kind, type) and issubclass(kind, Enum):

@@ -23,6 +23,7 @@ from assay.experiments import (
     scheduling,
     service,
     serving,
+    switching,
 )
 from assay.experiments.design import Arm
 from assay.experiments.errors import CoverageNotRaised, InvalidDesign, InvalidPlan
@@ -270,7 +271,7 @@ async def _begin_phase(
         experiment.control,
         plan,
         [MetricVersion(each.key, each.version, each.direction) for each in measured],
-        {"version": number, "minimum": minimum} if plan.sticky else None,
+        _settled(plan, arms, number=number, minimum=minimum, at=by.at),
     )
     values = {
         "experiment_id": experiment.id,
@@ -282,6 +283,19 @@ async def _begin_phase(
         "started_at": by.at,
     }
     return await repository.insert_phase(tx, values)
+
+
+def _settled(
+    plan: Plan, arms: Sequence[Mapping[str, Any]], *, number: int, minimum: int, at: datetime
+) -> dict[str, Any]:
+    """What a phase says of its assignment beyond the plan."""
+    settled: dict[str, Any] = {}
+    if plan.sticky:
+        settled["sticky"] = {"version": number, "minimum": minimum}
+    if plan.switchback is not None:
+        weights = [arm["weight"] for arm in arms]
+        settled["windows"] = switching.to_json(switching.windows_of(plan.switchback, weights, at=at))
+    return settled
 
 
 async def _last_phase(tx: WriteSession, experiment: Experiment) -> Phase:
@@ -301,6 +315,8 @@ def _place(project_key: str, experiment: Experiment, phase: Phase) -> Place:
         condition=plan.condition,
         layer=plan.layer,
         sticky=Sticky(**phase.frozen["sticky"]) if "sticky" in phase.frozen else None,
+        exposes=plan.exposed_path,
+        windows=switching.from_json(phase.frozen["windows"]) if "windows" in phase.frozen else None,
     )
     environment: str = experiment.assignments["environment"]
     return Place(project_key, environment, plan.flag or "", plan, assigned, phase.coverage)

@@ -25,6 +25,7 @@ from assay_engine.model import (
     Split,
     SplitRange,
     Sticky,
+    Windows,
 )
 from assay_engine.rules.splits import slices_of
 
@@ -42,6 +43,7 @@ class Assigned:
         layer: Its slices say who may take part at all.
         sticky: Under which version first exposures are kept; None where they are not.
         exposes: Who is exposed, where that is not the unit.
+        windows: Of a switchback.
     """
 
     experiment: str
@@ -54,6 +56,7 @@ class Assigned:
     layer: str | None = None
     sticky: Sticky | None = None
     exposes: AttributePath | None = None
+    windows: Windows | None = None
 
 
 def rule_id(experiment: str) -> str:
@@ -134,6 +137,7 @@ def _split(assigned: Assigned) -> Split:
         layer=assigned.layer,
         sticky=assigned.sticky,
         exposes=assigned.exposes,
+        windows=assigned.windows,
     )
 
 
