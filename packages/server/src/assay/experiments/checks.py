@@ -62,7 +62,7 @@ def structural(facts: Facts) -> list[Check]:
     parts: tuple[Callable[[Facts], Check], ...] = (
         _arms, _goals, _guardrails, _duration, _flag, _rule, _layer, _holdouts, _overlaps,
     )  # fmt: skip
-    return [*(part(facts) for part in parts), *_assignment(facts.plan)]
+    return [*(part(facts) for part in parts), *assignment(facts.plan)]
 
 
 def blocking(checks: Sequence[Check]) -> list[Check]:
@@ -70,7 +70,7 @@ def blocking(checks: Sequence[Check]) -> list[Check]:
     return [each for each in checks if each.level is Level.BLOCKING]
 
 
-def _assignment(plan: Plan) -> Iterator[Check]:
+def assignment(plan: Plan) -> Iterator[Check]:
     """What there is to say of another way than unit by unit."""
     if plan.sticky:
         yield Check("assignment", Level.OK, "Units keep the arm of their first exposure for the whole phase.")

@@ -78,6 +78,7 @@ class Results:
     alarms: Sequence[str]
     reading: str
     excluded: Sequence[str]
+    assignment: Sequence[str]
     plot: Plot | None
     metrics: Sequence[MetricCard]
     outdated: Sequence[str]
@@ -114,6 +115,7 @@ def finished(
         alarms=document.alarms,
         reading=_reading(document.read),
         excluded=_excluded(document.excluded),
+        assignment=[] if document.clusters is None else document.clusters.notes,
         plot=_plot(cards, level),
         metrics=cards,
         outdated=_outdated(document, experiment, metrics),
@@ -181,6 +183,7 @@ def _excluded(excluded: Excluded) -> list[str]:
         (excluded.in_several_arms, "unit was", "units were", "seen in several arms"),
         (excluded.without_unit, "row names", "rows name", "no unit"),
         (excluded.without_arm, "row names", "rows name", "no arm"),
+        (excluded.without_cluster, "unit names", "units name", "no cluster"),
         *(
             (count, "unit is", "units are", f"in arm “{arm}”, which the experiment does not have")
             for arm, count in excluded.unknown_arms.items()
