@@ -74,20 +74,30 @@ def sent(http: httpx2.Client, events: Sequence[dict[str, Any]]) -> None:
     assert answer.json()["rejected"] == 0, answer.text
 
 
-def completed(http: httpx2.Client, key: str) -> dict[str, Any]:
-    """The document of the experiment, rolled back so that its reading is final."""
+def completed(http: httpx2.Client, key: str, *, units: int) -> dict[str, Any]:
+    """The document of the experiment, rolled back so that its reading is final.
+
+    Args:
+        units: So many are waited for, as the journal writes exposures every now and then.
+    """
     body = {"outcome": "ROLLED_BACK"}
     done = http.post(f"{PROJECT}/experiments/{key}/complete", json=body, headers={"If-Match": "*"})
     assert done.status_code == 200, done.text
-    task = http.post(f"{PROJECT}/experiments/{key}/results", json={}).json()["id"]
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        state = http.get(f"{PROJECT}/experiments/{key}/results/{task}").json()["state"]
-        if state == "COMPLETED":
-            break
+    deadline = time.monotonic() + 120
+    while True:
+        document = analysed(http, f"{PROJECT}/experiments/{key}/results", deadline)
+        if sum(arm["units"] for arm in document["arms"]) == units:
+            return document
+        assert time.monotonic() < deadline, document["arms"]
+
+
+def analysed(http: httpx2.Client, path: str, deadline: float) -> dict[str, Any]:
+    task = http.post(path, json={}).json()["id"]
+    while (state := http.get(f"{path}/{task}").json()["state"]) != "COMPLETED":
         assert state != "FAILED"
+        assert time.monotonic() < deadline
         time.sleep(0.1)
-    return http.get(f"{PROJECT}/experiments/{key}/results/{task}/document").json()
+    return http.get(f"{path}/{task}/document").json()["document"]
 
 
 def comparison(document: dict[str, Any], metric: str) -> dict[str, Any]:
@@ -111,15 +121,13 @@ def test_companies_are_assigned_whole_and_their_users_analysed(http: httpx2.Clie
             value = taste + rng.gauss(0, 1) + EFFECT * (variant == "new")
             at = stamp(datetime.now(UTC) + timedelta(seconds=1))
             orders.append({"kind": "event", "name": "order", "unit": unit, "at": at, "value": value})
-    time.sleep(1.5)
     sent(http, orders)
 
-    document = completed(http, "teams")
+    document = completed(http, "teams", units=144)
 
     assert all(len(variants) == 1 for variants in arms.values())
     assert document["clusters"]["assigned"] == document["clusters"]["error_unit"] == "company"
     assert sum(document["clusters"]["counts"].values()) == 24
-    assert sum(arm["units"] for arm in document["arms"]) == 144
     found = comparison(document, "spent")
     assert found["difference"]["method"] == "cluster_cr2"
     assert found["difference"]["low"] < EFFECT < found["difference"]["high"]
@@ -157,7 +165,7 @@ def test_cities_switch_every_hour_and_are_analysed_by_window(http: httpx2.Client
     before = datetime.now(UTC)
     served = http.post("/ofrep/v1/evaluate/flags/dispatch", json=context).json()["variant"]
     assert served in {switched(ruleset, "city3", before), switched(ruleset, "city3", datetime.now(UTC))}
-    document = completed(http, "dispatch")
+    document = completed(http, "dispatch", units=288)
 
     assert begun["phase"]["frozen"]["windows"] == {"minutes": 60, "anchor": stamp(anchor), "block": 2}
     assert [arm["units"] for arm in document["arms"]] == [144, 144]

@@ -85,6 +85,7 @@ from assay_stats.tails import Alternative
 from assay_stats.undefined import Reason
 
 if TYPE_CHECKING:
+    from assay_stats.balance import Imbalance, Population, acceptable_distance
     from assay_stats.bandits import (
         Allocation,
         batched_difference,
@@ -173,7 +174,7 @@ if TYPE_CHECKING:
     )
 
 # In the order of their imports, so that a search loads little beyond what it finds.
-_LATER = ("posteriors", "sequential", "bayesian", "bandits", "power")
+_LATER = ("posteriors", "sequential", "bayesian", "bandits", "power", "balance")
 
 __all__ = [
     "Allocation",
@@ -212,6 +213,7 @@ __all__ = [
     "Guardrail",
     "Heterogeneity",
     "HwangShihDeCani",
+    "Imbalance",
     "Interval",
     "JointMoments",
     "Lift",
@@ -223,6 +225,7 @@ __all__ = [
     "OBrienFleming",
     "PeekingErrorRates",
     "Pocock",
+    "Population",
     "Posterior",
     "Power",
     "PowerFamily",
@@ -243,6 +246,7 @@ __all__ = [
     "StagewiseEstimate",
     "Theta",
     "Verdict",
+    "acceptable_distance",
     "adjusted_arms",
     "adjusted_ratio_arms",
     "adjusted_variance",

@@ -1,9 +1,9 @@
-"""What a document says of clusters, in sentences; pure."""
+"""What a document says of how units were assigned, in sentences; pure."""
 
 from collections.abc import Iterator, Mapping
 
 from assay.analysis.collected import Collected
-from assay.analysis.document import Clusters
+from assay.analysis.document import Clusters, Rerandomised
 from assay.analysis.plan import Plan, Switching
 
 # Below it intervals by t are honest but wide, and one odd cluster decides.
@@ -26,6 +26,22 @@ def clusters_of(plan: Plan, collected: Collected) -> Clusters | None:
             *_unit_notes(plan.clustering.kind, switching, collected.error_unit),
             *_few(collected.error_unit, counts),
         ],
+    )
+
+
+def rerandomised_of(plan: Plan) -> Rerandomised | None:
+    """How the salt was searched for; None where it was left to chance."""
+    found = plan.balanced
+    if found is None:
+        return None
+    return Rerandomised(
+        tried=found.tried,
+        score=found.score,
+        threshold=found.threshold,
+        covariates=list(found.covariates),
+        sentence=f"The salt is the first of {found.tried:,} that balances {', '.join(found.covariates)} "
+        f"between the arms (distance {found.score:.3g}, at most {found.threshold:.3g} by a rule fixed beforehand). "
+        "Intervals that are not adjusted for them are conservative (Morgan & Rubin 2012).",
     )
 
 

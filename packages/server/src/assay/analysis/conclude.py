@@ -6,7 +6,7 @@ import numpy as np
 
 from assay import __version__
 from assay.analysis import compare
-from assay.analysis.cluster_notes import clusters_of
+from assay.analysis.cluster_notes import clusters_of, rerandomised_of
 from assay.analysis.collected import ADJUSTED, MISSING, OTHER, VALUE_MARK, Collected, Cut, Looks, Segment
 from assay.analysis.compare import Evidence, Series, number, undefined
 from assay.analysis.document import (
@@ -48,6 +48,7 @@ def conclude(plan: Plan, collected: Collected) -> Document:
         ),
         sample_ratio=_sample_ratio(plan, _counted(plan, collected.whole)),
         clusters=clusters_of(plan, collected),
+        rerandomised=rerandomised_of(plan),
         metrics=[_metric(plan, metric, collected) for metric in plan.metrics],
         segments=[_segment(plan, segment, collected) for segment in collected.segments],
         plan=plan.digest,

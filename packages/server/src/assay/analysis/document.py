@@ -285,6 +285,16 @@ class Clusters(Outgoing):
     notes: list[str] = Field(description="What to know before reading the intervals, a sentence each.")
 
 
+class Rerandomised(Outgoing):
+    """The salt was searched for, so that arms are alike in what was known beforehand."""
+
+    tried: int
+    score: float = Field(description="Mahalanobis distance of the arms.")
+    threshold: float = Field(description="Largest acceptable one, fixed beforehand.")
+    covariates: list[str]
+    sentence: str
+
+
 class Document(Outgoing):
     """The result of an analysis."""
 
@@ -303,6 +313,7 @@ class Document(Outgoing):
     )
     read: Read | None = Field(default=None, description="How claims are made.")
     clusters: Clusters | None = Field(default=None, description="Null where units were assigned one by one.")
+    rerandomised: Rerandomised | None = Field(default=None, description="Null for a salt left to chance.")
     decisions: list[Decided] = Field(default_factory=list[Decided], description="One per arm.")
     alarms: list[str] = Field(
         default_factory=list[str],

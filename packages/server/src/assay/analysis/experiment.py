@@ -11,7 +11,7 @@ from assay.analysis.computing import Tables, collect
 from assay.analysis.document import Document
 from assay.analysis.measures import measured_by
 from assay.analysis.plan import ArmPlan, Dimension, DoubleExposure, Plan
-from assay.analysis.planned import clustering_of, reading_of, schedule_of, with_roles
+from assay.analysis.planned import balanced_of, clustering_of, reading_of, schedule_of, with_roles
 from assay.analysis.record import Record, concluded
 from assay.analysis.traffic import traffic_of
 from assay.experiments.schemas import ExperimentOut
@@ -83,6 +83,7 @@ def plan_of(
         schedule=schedule_of(experiment),
         power=DEFAULT_POWER if experiment.plan is None else experiment.plan.power,
         clustering=clustering,
+        balanced=balanced_of(experiment),
     )
 
 

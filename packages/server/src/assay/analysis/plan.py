@@ -181,6 +181,16 @@ class Clustering:
 
 
 @dataclass(frozen=True, slots=True)
+class BalancedBefore:
+    """A salt that was searched for."""
+
+    tried: int
+    score: float
+    threshold: float
+    covariates: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """Everything that decides the digits of a result, besides the data.
 
@@ -194,6 +204,7 @@ class Plan:
         schedule: Of a planned experiment.
         power: Probability with which the smallest effects were to be found.
         clustering: Where whole clusters were assigned.
+        balanced: Where the salt was searched for.
     """
 
     unit: str
@@ -212,6 +223,7 @@ class Plan:
     schedule: Schedule | None = None
     power: float = 0.8
     clustering: Clustering | None = None
+    balanced: BalancedBefore | None = None
 
     @property
     def sources(self) -> frozenset[str]:
@@ -244,6 +256,7 @@ class Plan:
             "metrics": [(metric.key, metric.columns, metric.covariates) for metric in self.metrics],
             **dict.fromkeys(("alpha", "reading", "schedule", "power")),
         }
+        del collected["balanced"]
         if self.clustering is None:
             del collected["clustering"]
         text = json.dumps(collected, default=_plain, sort_keys=True)

@@ -17,7 +17,7 @@ from assay.analysis.methods import (
     Schedule,
     SpendingRule,
 )
-from assay.analysis.plan import Clustering, MarginPlan, MetricPlan, Switching
+from assay.analysis.plan import BalancedBefore, Clustering, MarginPlan, MetricPlan, Switching
 from assay.assignments.keeping import path_name
 from assay.experiments import plan as planned
 from assay.experiments.lifecycle import State
@@ -68,6 +68,16 @@ def clustering_of(experiment: ExperimentOut, *, now: datetime) -> Clustering | N
             Switching(windows.minutes, windows.anchor, windows.block, plan.switchback.burn_in_minutes, until),
         )
     return None if plan.analysis_unit is None else Clustering(kind)
+
+
+def balanced_of(experiment: ExperimentOut) -> BalancedBefore | None:
+    """How the salt of the running phase was searched for; None where it was left to chance."""
+    if experiment.phase is None:
+        return None
+    salt = planned.Plan.model_validate(experiment.phase.frozen["plan"]).balanced_salt
+    if salt is None:
+        return None
+    return BalancedBefore(salt.tried, salt.score, salt.threshold, tuple(salt.covariates))
 
 
 def with_roles(metrics: Sequence[MetricPlan], experiment: ExperimentOut) -> list[MetricPlan]:

@@ -51,6 +51,7 @@ def _warnings(document: Document) -> list[Text]:
         ),
     ]  # fmt: skip
     assigned = [] if document.clusters is None else document.clusters.notes
+    assigned = assigned if document.rerandomised is None else [*assigned, document.rerandomised.sentence]
     told = [Text(split, style), *(Text(note, "dim") for note in assigned)]
     return [*told, *(Text(f"{count:,} {words}", "yellow") for count, words in notes if count)]
 

@@ -62,7 +62,7 @@ def structural(facts: Facts) -> list[Check]:
     parts: tuple[Callable[[Facts], Check], ...] = (
         _arms, _goals, _guardrails, _duration, _flag, _rule, _layer, _holdouts, _overlaps,
     )  # fmt: skip
-    return [*(part(facts) for part in parts), *assignment(facts.plan)]
+    return [*(part(facts) for part in parts), *assignment(facts.plan), *_balance(facts)]
 
 
 def blocking(checks: Sequence[Check]) -> list[Check]:
@@ -84,6 +84,26 @@ def assignment(plan: Plan) -> Iterator[Check]:
         )
     if plan.switchback is not None:
         yield _switchback(plan, plan.switchback)
+
+
+def _balance(facts: Facts) -> Iterator[Check]:
+    salt = facts.plan.balanced_salt
+    if salt is None:
+        return
+    arms = {arm.key: arm.weight for arm in facts.arms if arm.weight > 0}
+    if arms != salt.arms:
+        yield _blocked(
+            "balance",
+            "The salt was searched for other arms or weights than the experiment has now.",
+            "Search again, or take `balanced_salt` out of the plan.",
+        )
+        return
+    yield Check(
+        "balance",
+        Level.OK,
+        f"Of {salt.tried} salts the first acceptable one balances {', '.join(salt.covariates)} of {salt.units:,} "
+        "units.",
+    )
 
 
 def _switchback(plan: Plan, switchback: Switchback) -> Check:

@@ -21,6 +21,7 @@ ASSIGNING = (
     "sticky",
     "analysis_unit",
     "switchback",
+    "balanced_salt",
     "layer",
     "holdouts",
 )

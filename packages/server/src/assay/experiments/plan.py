@@ -156,6 +156,24 @@ class Switchback(Incoming):
         return self
 
 
+class BalancedSalt(Incoming):
+    """A salt that was searched for, so that the arms are alike in what is known of the units."""
+
+    salt: Annotated[str, Field(min_length=1, max_length=64, pattern="^[0-9a-f]+$")]
+    seed: int
+    tried: int = Field(ge=1, description="How many salts were looked at, this one the last.")
+    most: int = Field(ge=1, description="How many were to be looked at.")
+    acceptable_share: Share = Field(description="Of random assignments; fixed before the first try.")
+    criterion: Literal["mahalanobis"] = "mahalanobis"
+    threshold: float = Field(description="Largest acceptable distance.")
+    score: float = Field(description="The distance of this one.")
+    largest_difference: float = Field(description="Of a covariate's means, in standard deviations.")
+    covariates: list[Word]
+    units: int
+    population: str = Field(description="SHA-256 over the units and their covariates.")
+    arms: dict[str, float] = Field(description="The arms and weights that it was searched for.")
+
+
 class Plan(Incoming):
     """Everything that decides who is assigned what, and how the result will be read."""
 
@@ -190,6 +208,11 @@ class Plan(Incoming):
         None,
         description="Assigns every unit anew in each window of time.",
         exclude_if=lambda windows: windows is None,
+    )
+    balanced_salt: BalancedSalt | None = Field(
+        None,
+        description="What a search under `salt` has found; the first phase assigns with it.",
+        exclude_if=lambda salt: salt is None,
     )
     layer: Key | None = Field(None, description="Experiments of one layer never share a unit.")
     holdouts: Annotated[list[Key], Field(max_length=MOST_HOLDOUTS)] = Field(

@@ -169,7 +169,8 @@ async def restart(
     experiment, state = await _about_to(tx, project_key, key, Move.RESTART, if_match=if_match)
     last, former = await _last_phase(tx, experiment), service.plan_of(experiment)
     by = _not_before(last.started_at, by)
-    plan = _checked(service.stored(former) | {"ramp": [], "coverage": wanted.coverage or former.coverage})
+    changed = {"ramp": [], "coverage": wanted.coverage or former.coverage, "balanced_salt": None}
+    plan = _checked(service.stored(former) | changed)
     if wanted.earlier_units == "left_out" and not plan.sticky:
         raise InvalidDesign(
             f"experiment {key!r} is not sticky, so nobody knows who was in it; assign everybody anew",
@@ -276,7 +277,7 @@ async def _begin_phase(
     values = {
         "experiment_id": experiment.id,
         "number": number,
-        "salt": secrets.token_hex(SALT_BYTES),
+        "salt": secrets.token_hex(SALT_BYTES) if plan.balanced_salt is None else plan.balanced_salt.salt,
         "coverage": plan.first_coverage,
         "frozen": frozen,
         "plan_hash": freezing.digest(frozen),

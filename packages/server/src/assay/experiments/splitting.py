@@ -113,6 +113,12 @@ def without_rule(flag: Flag, experiment: str) -> Flag:
     return replace(flag, rules=tuple(each for each in flag.rules if each.id != rule_id(experiment)))
 
 
+def variants_at(assigned: Assigned) -> tuple[list[int], list[str]]:
+    """The upper ends of the ranges a phase would have and what each serves; empty where it serves nothing."""
+    ranges = list(_ranges(assigned))
+    return [int(each.high) for each in ranges], [each.variant or "" for each in ranges]
+
+
 def holding_out(holdouts: Sequence[Holdout], experiment: str) -> list[Holdout]:
     """The holdouts that keep units out of an experiment."""
     return [each for each in holdouts if each.experiments is None or experiment in each.experiments]

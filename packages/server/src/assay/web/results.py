@@ -115,7 +115,7 @@ def finished(
         alarms=document.alarms,
         reading=_reading(document.read),
         excluded=_excluded(document.excluded),
-        assignment=[] if document.clusters is None else document.clusters.notes,
+        assignment=_assignment(document),
         plot=_plot(cards, level),
         metrics=cards,
         outdated=_outdated(document, experiment, metrics),
@@ -176,6 +176,14 @@ def _judged_split(ratio: SampleRatio, p_value: Figure, causes: Sequence[str]) ->
     else:
         sentence = f"The units are split as the weights say (p = {p_value.text})."
     return Split(ratio.suspicious, sentence, p_value, causes)
+
+
+def _assignment(document: Document) -> list[str]:
+    balanced = document.rerandomised
+    return [
+        *([] if document.clusters is None else document.clusters.notes),
+        *([] if balanced is None else [balanced.sentence]),
+    ]
 
 
 def _excluded(excluded: Excluded) -> list[str]:

@@ -3,6 +3,7 @@
 import numpy as np
 
 from assay_stats.adjustment import cuped_difference, pair_difference, post_stratified
+from assay_stats.balance import Population, acceptable_distance
 from assay_stats.bayesian import bayesian_normal
 from assay_stats.calibration.acceptance import Kind
 from assay_stats.calibration.claims import Claim, Rng, Simulate, at_any, in_blocks, one_by_one
@@ -155,6 +156,21 @@ def _windows(rng: Rng, count: int, *, cities: int, pairs: int) -> list[tuple[Flo
     first = rng.integers(0, 2, (count, cities, pairs))[..., None]
     sizes = np.ones(first.shape[:-1])
     return [(sizes, np.take_along_axis(paired, choice, -1)[..., 0]) for choice in (first, 1 - first)]
+
+
+def _rerandomised(count: int, rng: Rng) -> Bools:
+    """The first of the assignments that balances two covariates on which the outcome depends."""
+    found = np.empty(count, dtype=bool)
+    limit = acceptable_distance(2, share=0.1)
+    for experiment in range(count):
+        covariates = rng.normal(size=(40, 2))
+        treated = rng.random((60, 40)).argsort(axis=1) < 20  # noqa: PLR2004 — half of the units
+        distances = Population.of(covariates).imbalance(~treated, treated).distance
+        chosen = treated[int(np.argmax(distances <= limit))]
+        outcome = covariates.sum(axis=1) + rng.normal(size=40)
+        arms = Moments.from_values(outcome[~chosen]), Moments.from_values(outcome[chosen])
+        found[experiment] = welch(*arms).p_value < _ALPHA
+    return found
 
 
 def _few_clusters(rng: Rng, count: int) -> ClusterTotals:
@@ -404,6 +420,15 @@ FIXED_CLAIMS = tuple(
             0.004,
             200_000,
             in_blocks(_clusters),
+        ),
+        (
+            "first acceptable assignment of 60, Welch without adjustment",
+            "clusters",
+            Kind.AT_MOST,
+            0.05,
+            0.0,
+            10_000,
+            _rerandomised,
         ),
         (
             "switchback of 6 cities, CR2 by city",
