@@ -1,9 +1,13 @@
 """Other ways of assignment, from plan to result over HTTP: whole clusters, and switchbacks."""
 
 import json
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -44,7 +48,13 @@ def http(running: RunningAssay) -> Iterator[httpx2.Client]:
 
 
 def started(http: httpx2.Client, key: str, **plan: Any) -> dict[str, Any]:
-    """An experiment over a flag of its own, with the arms `old` and `new`."""
+    """A started experiment over a flag of its own."""
+    made(http, key, **plan)
+    return start(http, key)
+
+
+def made(http: httpx2.Client, key: str, **plan: Any) -> None:
+    """A DRAFT over a flag of its own, with the arms `old` and `new`."""
     flag = {
         "key": key,
         "type": "string",
@@ -62,7 +72,11 @@ def started(http: httpx2.Client, key: str, **plan: Any) -> dict[str, Any]:
         "control": "old",
         "plan": {"flag": key, "goals": goals, "secondary": ["basket"], "duration_days": 7} | plan,
     }
-    assert http.post(f"{PROJECT}/experiments", json=new).status_code == 201
+    answer = http.post(f"{PROJECT}/experiments", json=new)
+    assert answer.status_code == 201, answer.text
+
+
+def start(http: httpx2.Client, key: str) -> dict[str, Any]:
     answer = http.post(f"{PROJECT}/experiments/{key}/start", json={}, headers={"If-Match": "*"})
     assert answer.status_code == 200, answer.text
     return answer.json()
@@ -183,3 +197,47 @@ def ordered(city: str, at: datetime, value: float) -> dict[str, Any]:
         "at": stamp(at),
         "value": value,
     }
+
+
+def test_a_salt_is_searched_for_put_into_the_plan_and_told_in_the_result(
+    running: RunningAssay, http: httpx2.Client, tmp_path: Path
+) -> None:
+    made(http, "shops")
+    rng = Random(8)
+    shops = {f"s{number}": (rng.lognormvariate(3, 1), rng.choice("NS")) for number in range(30)}
+    rows = [f"{shop},{sales},{region}" for shop, (sales, region) in shops.items()]
+    file = tmp_path / "shops.csv"
+    file.write_text("\n".join(["shop,sales,region", *rows]), encoding="utf-8")
+
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "assay",
+            "experiment",
+            "salt",
+            "shops",
+            file,
+            "--unit",
+            "shop",
+            "--share",
+            "0.05",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"ASSAY_URL": running.url, "COLUMNS": "400", "NO_COLOR": "1"},
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert "is in the plan: the first of" in done.stderr
+    begun = start(http, "shops")
+    chosen = begun["plan"]["balanced_salt"]
+    assert begun["phase"]["salt"] == chosen["salt"]
+    assert begun["phase"]["frozen"]["plan"]["balanced_salt"]["covariates"] == ["region", "sales"]
+    assert chosen["score"] <= chosen["threshold"]
+    for shop in shops:
+        context = {"context": {"targetingKey": shop}}
+        http.post("/ofrep/v1/evaluate/flags/shops", json=context).raise_for_status()
+    document = completed(http, "shops", units=30)
+    assert "are conservative (Morgan & Rubin 2012)" in document["rerandomised"]["sentence"]

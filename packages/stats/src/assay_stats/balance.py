@@ -33,6 +33,8 @@ class Population:
     """What is known of the units before they are assigned.
 
     Attributes:
+        values: `(n_units, n_covariates)` in standard deviations from the mean.
+        whitened: `(n_units, rank)` the same without correlation, each of variance 1.
         rank: Covariates that are not combinations of others.
     """
 
@@ -81,6 +83,11 @@ class Population:
 def acceptable_distance(rank: int, *, share: float) -> float:
     """The distance that this share of random assignments stays within.
 
+    Args:
+        rank: Of the population.
+        share: Of random assignments, in (0, 1].
+    Returns:
+        The quantile of chi-square; inf for all of them.
     Raises:
         ValueError: `share` outside (0, 1].
     Source: Morgan & Rubin (2012), section 3: the distance is asymptotically chi-square.

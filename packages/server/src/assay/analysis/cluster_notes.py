@@ -40,7 +40,8 @@ def rerandomised_of(plan: Plan) -> Rerandomised | None:
         threshold=found.threshold,
         covariates=list(found.covariates),
         sentence=f"The salt is the first of {found.tried:,} that balances {', '.join(found.covariates)} "
-        f"between the arms (distance {found.score:.3g}, at most {found.threshold:.3g} by a rule fixed beforehand). "
+        f"between the arms (distance {found.score:.3g}, at most {found.threshold:.3g} by a rule fixed "
+        "beforehand). "
         "Intervals that are not adjusted for them are conservative (Morgan & Rubin 2012).",
     )
 

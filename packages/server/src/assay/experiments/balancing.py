@@ -74,9 +74,8 @@ async def _keep(tx: WriteSession, *, project: str, key: str, salt: BalancedSalt)
     """Writes the salt into the plan; one that has started meanwhile keeps its own."""
     experiment: Experiment = await service.locked(tx, project, key)
     lifecycle.move(service.state_of(experiment), Move.PLAN)
-    plan = Plan.model_validate(
-        service.stored(service.plan_of(experiment)) | {"balanced_salt": salt.model_dump()}
-    )
+    stored = service.stored(service.plan_of(experiment))
+    plan = Plan.model_validate(stored | {"balanced_salt": salt.model_dump()})
     by = By(ACTOR, utc_now(), f"{salt.tried} salts tried")
     await service.changed(tx, experiment, {"plan": service.stored(plan)}, action="balanced", by=by)
 

@@ -101,8 +101,8 @@ def _balance(facts: Facts) -> Iterator[Check]:
     yield Check(
         "balance",
         Level.OK,
-        f"Of {salt.tried} salts the first acceptable one balances {', '.join(salt.covariates)} of {salt.units:,} "
-        "units.",
+        f"Of {salt.tried} salts the first acceptable one balances {', '.join(salt.covariates)} of "
+        f"{salt.units:,} units.",
     )
 
 

@@ -169,7 +169,11 @@ async def restart(
     experiment, state = await _about_to(tx, project_key, key, Move.RESTART, if_match=if_match)
     last, former = await _last_phase(tx, experiment), service.plan_of(experiment)
     by = _not_before(last.started_at, by)
-    changed = {"ramp": [], "coverage": wanted.coverage or former.coverage, "balanced_salt": None}
+    changed: dict[str, Any] = {
+        "ramp": [],
+        "coverage": wanted.coverage or former.coverage,
+        "balanced_salt": None,
+    }
     plan = _checked(service.stored(former) | changed)
     if wanted.earlier_units == "left_out" and not plan.sticky:
         raise InvalidDesign(

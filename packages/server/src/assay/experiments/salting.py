@@ -1,4 +1,4 @@
-"""Searching for a salt whose arms are alike in what is known beforehand; pure, and the same for the same seed.
+"""Searching for a salt whose arms are alike in what is known beforehand; pure, and repeatable by its seed.
 
 The first acceptable salt is taken, not the best: acceptable assignments then stay equally likely, which the
 inference rests on (Morgan & Rubin 2012, Annals of Statistics 40:1263-1282).

@@ -357,8 +357,8 @@ class SaltRequest(Incoming):
         for each in self.units:
             if set(each.covariates) != names:
                 raise ValueError(
-                    f"unit {each.unit!r} has the covariates {', '.join(sorted(each.covariates))}; the first has "
-                    f"{', '.join(sorted(names))}"
+                    f"unit {each.unit!r} has the covariates {', '.join(sorted(each.covariates))}; "
+                    f"the first has {', '.join(sorted(names))}"
                 )
         if len({each.unit for each in self.units}) < len(self.units):
             raise ValueError("a unit is listed more than once")
