@@ -43,8 +43,10 @@ def test_a_block_is_the_fewest_windows_with_exact_shares(weights: list[float], b
 
 
 def test_windows_begin_at_the_minute_of_the_start_or_where_the_plan_says() -> None:
-    hourly = Switchback(window_minutes=60)
-    shifted = Switchback(window_minutes=60, balanced=False, anchor=datetime(2026, 5, 1, tzinfo=UTC))
+    hourly = Switchback.model_validate({"window_minutes": 60})
+    shifted = Switchback.model_validate(
+        {"window_minutes": 60, "balanced": False, "anchor": datetime(2026, 5, 1, tzinfo=UTC)}
+    )
 
     assert switching.windows_of(hourly, [1, 1], at=START) == HOURLY
     assert switching.windows_of(shifted, [1, 1], at=START) == Windows(60, datetime(2026, 5, 1, tzinfo=UTC), 1)

@@ -1,7 +1,8 @@
 """A switchback's windows: when they begin, how they are balanced, how many there will be; pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from assay.experiments.plan import Plan, Switchback
 from assay_engine.model import Windows
@@ -40,7 +41,6 @@ def to_json(windows: Windows) -> dict[str, object]:
     return {"minutes": windows.minutes, "anchor": windows.anchor.isoformat(), "block": windows.block}
 
 
-def from_json(frozen: dict[str, str | int]) -> Windows:
+def from_json(frozen: Mapping[str, Any]) -> Windows:
     """Windows as a frozen plan has them."""
-    anchor = datetime.fromisoformat(str(frozen["anchor"]))
-    return Windows(int(frozen["minutes"]), anchor, int(frozen["block"]))
+    return Windows(frozen["minutes"], datetime.fromisoformat(frozen["anchor"]), frozen["block"])
