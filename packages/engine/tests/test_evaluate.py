@@ -414,3 +414,11 @@ def test_an_explanation_tells_the_steps() -> None:
         "  ✓ rule 'r1'",
         "    ✓ bucket 8108 of targetingKey by 'xd' lies in the range of 'b'",
     ]
+
+
+def test_a_split_that_exposes_nobody_keeps_the_assignments_of_the_experiment_it_names() -> None:
+    serve = a_split(("a", 10_000), ("b", 0), sticky={"version": 2, "experiment": "e"})
+    ruleset = compiled(a_flag({"serve": serve}))
+    kept = evaluate(ruleset, "f", Context.of("u", assignments={"e#2": "b"}), now=NOW)
+
+    assert (kept.variant, kept.is_exposure, kept.experiment, kept.assignment) == ("b", False, None, None)

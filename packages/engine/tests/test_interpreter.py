@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assay_engine import Context, check, compile_ruleset, dumps, evaluate, explain
-from assay_engine.bucketing import prepare
+from assay_engine.bucketing import prepare, unit_text
 from assay_engine.model import BucketerName, Bucketing, JsonLogic
 from assay_engine.rules.jsonlogic import compile_logic
 from assay_engine.rules.loose import is_truthy
@@ -77,10 +77,10 @@ class Interpreter:
         if "ends_at" in schedule and self.now >= moment(schedule["ends_at"]):
             return None
         split = rule["serve"].get("split", {})
-        if "sticky" in split and "experiment" in split:
+        if "sticky" in split:
             decided, variant = self.sticky(split)
             if decided:
-                served = {"variant": variant, "reason": "SPLIT", "experiment": split["experiment"]}
+                served = {"variant": variant, "reason": "SPLIT", "experiment": split.get("experiment")}
                 return None if variant is None else served
         if not all(self.condition(flag, each) for each in rule.get("prerequisites", [])):
             return None
@@ -91,9 +91,10 @@ class Interpreter:
     def sticky(self, split: Json) -> tuple[bool, str | None]:
         assignments = self.values.get("$assignments", {})
         version, minimum = split["sticky"].get("version", 0), split["sticky"].get("minimum", 0)
-        if any(f"{split['experiment']}#{old}" in assignments for old in range(minimum)):
+        name = split["sticky"].get("experiment") or split["experiment"]
+        if any(f"{name}#{old}" in assignments for old in range(minimum)):
             return True, None
-        variant = assignments.get(f"{split['experiment']}#{version}")
+        variant = assignments.get(f"{name}#{version}")
         return (variant is not None and variant in [each["variant"] for each in split["ranges"]]), variant
 
     def serve(self, flag: Json, serve: Json) -> dict[str, Any] | str | None:
@@ -118,7 +119,7 @@ class Interpreter:
 
     def split(self, split: Json) -> dict[str, Any] | str | None:
         experiment = split.get("experiment")
-        place = self.bucket(split)
+        place = self.in_window(split) if "windows" in split else self.bucket(split)
         if place is None:
             return self.without_unit(split)
         for holdout in self.holdouts:
@@ -157,6 +158,17 @@ class Interpreter:
         named = BucketerName(bucketing.get("bucketer", "xd"))
         where = Bucketing(bucketing["salt"], named, total=bucketing.get("total", 10_000))
         return prepare(where)(self.attribute(unit))
+
+    def in_window(self, split: Json) -> float | None:
+        """Each window by its own hash, turned around the line by its place in the block."""
+        windows, total = split["windows"], split.get("total", 10_000)
+        minutes, block = windows["minutes"], windows.get("block", 1)
+        number = math.floor((self.now - moment(windows["anchor"])).total_seconds() / 60 / minutes)
+        unit = unit_text(self.attribute(split.get("unit", "targetingKey")))
+        if not unit:
+            return None
+        hashed = prepare(Bucketing(split["salt"], total=total))(f"{unit}:{math.floor(number / block)}")
+        return None if hashed is None else (hashed + number % block * total // block) % total
 
     def attribute(self, path: str | list[str]) -> Any:
         found: Any = self.values

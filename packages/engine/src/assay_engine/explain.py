@@ -35,7 +35,7 @@ from assay_engine.model import (
     Sticky,
 )
 from assay_engine.results import Evaluation, Reason, flag_not_found
-from assay_engine.rules.answers import assignment_key, served, unserved_logic, without_unit
+from assay_engine.rules.answers import assigned_in, assignment_key, served, unserved_logic, without_unit
 from assay_engine.rules.compile import CompiledRuleset
 from assay_engine.rules.conditions import is_within
 from assay_engine.rules.jsonlogic import compile_logic, variant_named
@@ -43,6 +43,7 @@ from assay_engine.rules.loose import is_truthy
 from assay_engine.rules.operators import prepare, read
 from assay_engine.rules.splits import slices_of
 from assay_engine.values import AttributeValue
+from assay_engine.windows import placed_by, window_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +146,7 @@ class _Narrator:
     def _outcome(self, flag: Flag, rule: Rule, steps: list[Step]) -> Evaluation | str | None:
         if not self._passes(self._schedule(rule.schedule), steps):
             return None
-        if isinstance(rule.serve, Split) and rule.serve.sticky and rule.serve.experiment:
+        if isinstance(rule.serve, Split) and rule.serve.sticky and assigned_in(rule.serve):
             is_settled, kept = self._assigned(flag, rule, rule.serve, rule.serve.sticky, steps)
             if is_settled:
                 return kept
@@ -181,7 +182,7 @@ class _Narrator:
     ) -> tuple[bool, Evaluation | None]:
         held = self._values.get(ASSIGNMENTS) or {}
         assignments = held if isinstance(held, dict) else {}
-        experiment = split.experiment or ""
+        experiment = assigned_in(split) or ""
         for version in range(sticky.minimum):
             if assignment_key(experiment, version) in assignments:
                 steps.append(Step(f"assigned under version {version}, before {sticky.minimum}", holds=False))
@@ -215,7 +216,7 @@ class _Narrator:
         return served(flag, variant, Reason.TARGETING_MATCH, rule=rule), [step]
 
     def _split(self, flag: Flag, split: Split, rule: Rule | None) -> _Outcome:
-        place = self._place(split.bucketing)
+        place = self._place_of(split)
         if place is None:
             text = f"the split needs {_path(split.bucketing.unit)}, which is missing"
             answer = without_unit(flag, split, rule)
@@ -229,10 +230,18 @@ class _Narrator:
         steps = [*([layer] if layer else [])]
         variant = _variant_at(split, place)
         where = f"bucket {place} of {_path(split.bucketing.unit)} by '{split.bucketing.bucketer}'"
+        if split.windows is not None:
+            where = f"{where} in window {window_at(split.windows, self._now)}"
         if variant is None:
             return None, [*steps, Step(f"{where} lies in no variant's range", holds=False)]
         answer = served(flag, variant, Reason.SPLIT, rule=rule, split=split)
         return answer, [*steps, Step(f"{where} lies in the range of {variant!r}", holds=True)]
+
+    def _place_of(self, split: Split) -> float | None:
+        if split.windows is None:
+            return self._place(split.bucketing)
+        unit = read(split.bucketing.unit, self._values)
+        return placed_by(split.bucketing, split.windows)(unit, self._now)
 
     def _place(self, bucketing: Bucketing) -> float | None:
         return prepare_bucket(bucketing)(read(bucketing.unit, self._values))

@@ -202,21 +202,45 @@ class SplitRange:
 
 @record
 class Sticky:
-    """A unit keeps the variant it was given under `version`; one assigned below `minimum` is left out."""
+    """A unit keeps the variant it was given under `version`; one assigned below `minimum` is left out.
+
+    `experiment` is under whose name assignments are kept; None is the split's own. A split that is nobody's
+    exposure any more names it, so that its units keep their variants.
+    """
 
     version: int = 0
     minimum: int = 0
+    experiment: str | None = None
+
+
+@record
+class Windows:
+    """Time cut into windows, in each of which a unit is bucketed anew (a switchback).
+
+    `block` windows in a row share one hash and lie evenly around the bucket line, so that a unit meets every
+    variant in its share of them; 1 makes each window its own.
+    """
+
+    minutes: int
+    anchor: datetime
+    block: int = 1
 
 
 @record
 class Split:
-    """Variants by bucket: ranges touch one another and cover the whole line."""
+    """Variants by bucket: ranges touch one another and cover the whole line.
+
+    `exposes` is the attribute that names who is exposed, where that is not the unit which is assigned: the
+    user, when companies are.
+    """
 
     bucketing: Bucketing
     ranges: tuple[SplitRange, ...]
     experiment: str | None = None
     layer: str | None = None
     sticky: Sticky | None = None
+    windows: Windows | None = None
+    exposes: AttributePath | None = None
     missing_unit: MissingUnit = MissingUnit.STANDARD
 
 

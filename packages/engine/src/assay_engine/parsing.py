@@ -73,6 +73,7 @@ from assay_engine.model import (
     SplitRange,
     Sticky,
     Variant,
+    Windows,
 )
 from assay_engine.values import (
     LARGEST_INTEGER,
@@ -97,6 +98,8 @@ MOST_RANGES = 1_000
 MOST_VALUES = 10_000
 MOST_MEMBERS = 200_000
 MOST_PARTS = 200
+LONGEST_WINDOW_MINUTES = 60 * 24 * 366
+MOST_WINDOWS_IN_BLOCK = 100
 DEEPEST_CONDITION = 10
 
 _PLAIN_CLAUSE = ("attribute", "operator", "values")
@@ -105,7 +108,7 @@ _MOST_SHARED = 4
 _BOOLEANS = frozenset({bool})
 _SERVE = frozenset({"variant", "split", "jsonlogic", "fractional"})
 _BUCKETING = frozenset({"bucketer", "salt", "unit", "total"})
-_SPLIT = _BUCKETING | {"ranges", "experiment", "layer", "sticky", "missing_unit"}
+_SPLIT = _BUCKETING | {"ranges", "experiment", "layer", "sticky", "windows", "exposes", "missing_unit"}
 _FRACTIONAL = frozenset({BucketerName.FLAGD_1, BucketerName.FLAGD_2, BucketerName.FLAGD_3})
 
 _BUCKETERS, _MISSING_UNITS = by_value(BucketerName), by_value(MissingUnit)
@@ -281,6 +284,8 @@ def _split(document: object) -> Split:
         experiment=read_optional(fields, "experiment", read_name),
         layer=read_optional(fields, "layer", read_name),
         sticky=read_optional(fields, "sticky", _sticky),
+        windows=read_optional(fields, "windows", _windows),
+        exposes=read_optional(fields, "exposes", read_attribute),
         missing_unit=read_choice(fields, "missing_unit", _MISSING_UNITS, _STANDARD),
     )
 
@@ -315,9 +320,20 @@ def _slice(document: object) -> LayerSlice:
 
 
 def _sticky(document: object) -> Sticky:
-    fields = read_object(document, frozenset({"version", "minimum"}))
+    fields = read_object(document, frozenset({"version", "minimum", "experiment"}))
     return Sticky(
-        read_whole(fields, "version", 0, most=MOST_VALUES), read_whole(fields, "minimum", 0, most=MOST_VALUES)
+        read_whole(fields, "version", 0, most=MOST_VALUES),
+        read_whole(fields, "minimum", 0, most=MOST_VALUES),
+        read_optional(fields, "experiment", read_name),
+    )
+
+
+def _windows(document: object) -> Windows:
+    fields = read_object(document, frozenset({"minutes", "anchor", "block"}), needs=("minutes", "anchor"))
+    return Windows(
+        read_whole(fields, "minutes", least=1, most=LONGEST_WINDOW_MINUTES),
+        read_at("anchor", _moment, fields["anchor"]),
+        read_whole(fields, "block", 1, least=1, most=MOST_WINDOWS_IN_BLOCK),
     )
 
 

@@ -39,6 +39,7 @@ from assay_engine.model import (
     SplitRange,
     Sticky,
     Variant,
+    Windows,
 )
 from assay_engine.rules.answers import assignment_key
 from assay_engine.values import AttributeValue, FlagType, JsonValue, Scalar, is_array, is_object
@@ -222,16 +223,28 @@ class _Maker:
     def _split(self) -> Split:
         experiment = self.rng.choice([None, "exp1", "exp2"])
         version = self.rng.randrange(3)
-        sticky = Sticky(version, self.rng.randrange(version + 1)) if self.rng.random() < 0.3 else None  # noqa: PLR2004
+        sticky = None
+        if self.rng.random() < 0.3:  # noqa: PLR2004 — some
+            holder = self.rng.choice([None if experiment else "exp1", "exp2"])
+            sticky = Sticky(version, self.rng.randrange(version + 1), holder)
         bucketing = self._bucketing()
         return Split(
             bucketing=bucketing,
             ranges=self._ranges(bucketing),
             experiment=experiment,
             layer="layer" if experiment and self.rng.random() < 0.4 else None,  # noqa: PLR2004 — some
-            sticky=sticky if experiment else None,
+            sticky=sticky,
+            windows=None if sticky else self._windows(bucketing),
+            exposes=self.rng.choice([None, None, ("plan",)]),
             missing_unit=self.rng.choice(list(MissingUnit)),
         )
+
+    def _windows(self, bucketing: Bucketing) -> Windows | None:
+        if bucketing.bucketer is not BucketerName.XD or self.rng.random() < 0.5:  # noqa: PLR2004 — half
+            return None
+        anchor = datetime(2026, 1, self.rng.randrange(1, 28), tzinfo=UTC)
+        block = min(bucketing.total, self.rng.choice([1, 2, 3]))
+        return Windows(self.rng.choice([7, 60, 1440]), anchor, block)
 
     def _ranges(self, bucketing: Bucketing) -> tuple[SplitRange, ...]:
         low, high = self._line(bucketing)

@@ -34,6 +34,7 @@ from assay_engine.model import (
     Split,
     SplitRange,
     Sticky,
+    Windows,
 )
 from assay_engine.parsing import FORMAT
 
@@ -159,12 +160,24 @@ def _split_to_json(split: Split) -> dict[str, object]:
         experiment=split.experiment,
         layer=split.layer,
         sticky=None if split.sticky is None else _sticky_to_json(split.sticky),
+        windows=None if split.windows is None else _windows_to_json(split.windows),
+        exposes=None if split.exposes is None else _path_to_json(split.exposes),
         missing_unit=None if standard else split.missing_unit.value,
     )
 
 
 def _sticky_to_json(sticky: Sticky) -> dict[str, object]:
-    return _sparse(version=sticky.version or None, minimum=sticky.minimum or None)
+    return _sparse(
+        version=sticky.version or None, minimum=sticky.minimum or None, experiment=sticky.experiment
+    )
+
+
+def _windows_to_json(windows: Windows) -> dict[str, object]:
+    return _sparse(
+        minutes=windows.minutes,
+        anchor=_moment_to_json(windows.anchor),
+        block=None if windows.block == 1 else windows.block,
+    )
 
 
 def _bucketing_to_json(bucketing: Bucketing) -> dict[str, object]:

@@ -10,6 +10,7 @@ from assay.core.config import Settings
 from assay.core.database import Database
 from assay.events.handlers import handlers as event_handlers
 from assay.events.handlers import keeping
+from assay.experiments.balancing import handlers as balancing_handlers
 from assay.experiments.handlers import on_time
 from assay.jobs.worker import Handler, running_worker
 from assay.sources.handlers import handlers as sources_handlers
@@ -21,6 +22,7 @@ def all_handlers(settings: Settings, database: Database, url: str) -> Mapping[st
         **analysis_handlers(settings, database, url),
         **sources_handlers(settings, database),
         **event_handlers(settings, database),
+        **balancing_handlers(database),
     }
 
 

@@ -78,7 +78,7 @@ async def test_a_deletion_says_what_it_has_deleted(lake: Lake) -> None:
         gone = await deleted(client, lake.settings, lake.database, "a")
         status = (await client.get(f"{ROOT}/status")).json()
 
-    assert gone == {"buffered": 2, "sealed": 2, "rejected": 0}
+    assert gone == {"assignments": 0, "buffered": 2, "sealed": 2, "rejected": 0}
     assert (status["buffered"], status["rows"], status["sealed"]) == (2, 1, 3)
 
 

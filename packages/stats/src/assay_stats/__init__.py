@@ -18,7 +18,15 @@ from assay_stats.adjustment import (
     post_stratified,
     post_stratified_adjusted,
 )
-from assay_stats.clusters import ClusterTotals, cluster_difference, cluster_mean, design_effect
+from assay_stats.clusters import (
+    ClusteredArms,
+    ClusterTotals,
+    cluster_difference,
+    cluster_mean,
+    clustered_arms,
+    clustered_difference,
+    design_effect,
+)
 from assay_stats.decision import (
     Decision,
     Findings,
@@ -79,6 +87,7 @@ from assay_stats.tails import Alternative
 from assay_stats.undefined import Reason
 
 if TYPE_CHECKING:
+    from assay_stats.balance import Imbalance, Population, acceptable_distance
     from assay_stats.bandits import (
         Allocation,
         batched_difference,
@@ -167,7 +176,7 @@ if TYPE_CHECKING:
     )
 
 # In the order of their imports, so that a search loads little beyond what it finds.
-_LATER = ("posteriors", "sequential", "bayesian", "bandits", "power")
+_LATER = ("posteriors", "sequential", "bayesian", "bandits", "power", "balance")
 
 __all__ = [
     "Allocation",
@@ -184,6 +193,7 @@ __all__ = [
     "CapBasis",
     "ChanceRule",
     "ClusterTotals",
+    "ClusteredArms",
     "ConfidenceSequenceTest",
     "Counts",
     "Crossing",
@@ -205,6 +215,7 @@ __all__ = [
     "Guardrail",
     "Heterogeneity",
     "HwangShihDeCani",
+    "Imbalance",
     "Interval",
     "JointMoments",
     "Lift",
@@ -216,6 +227,7 @@ __all__ = [
     "OBrienFleming",
     "PeekingErrorRates",
     "Pocock",
+    "Population",
     "Posterior",
     "Power",
     "PowerFamily",
@@ -236,6 +248,7 @@ __all__ = [
     "StagewiseEstimate",
     "Theta",
     "Verdict",
+    "acceptable_distance",
     "adjusted_arms",
     "adjusted_ratio_arms",
     "adjusted_variance",
@@ -256,6 +269,8 @@ __all__ = [
     "cluster_difference",
     "cluster_mean",
     "cluster_variance",
+    "clustered_arms",
+    "clustered_difference",
     "conditional_power",
     "crossing",
     "cuped_difference",

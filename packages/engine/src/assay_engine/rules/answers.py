@@ -18,6 +18,21 @@ def assignment_key(experiment: str, version: int) -> str:
     return f"{experiment}#{version}"
 
 
+def assigned_in(split: Split) -> str | None:
+    """Under the name of which experiment a split keeps its assignments; None where it keeps none."""
+    if split.sticky is None:
+        return None
+    return split.sticky.experiment or split.experiment
+
+
+def _remembered_as(split: Split | None) -> str | None:
+    """Under which name the unit's variant is to be remembered; None for nobody's exposure."""
+    holder = None if split is None else assigned_in(split)
+    if split is None or split.sticky is None or split.experiment is None or holder is None:
+        return None
+    return assignment_key(holder, split.sticky.version)
+
+
 def served(
     flag: Flag, variant: str | None, reason: Reason, *, rule: Rule | None = None, split: Split | None = None
 ) -> Evaluation:
@@ -26,9 +41,7 @@ def served(
     Raises:
         UnknownReference: The flag has no such variant.
     """
-    experiment = sticky = None
-    if split is not None:
-        experiment, sticky = split.experiment, split.sticky
+    experiment = None if split is None else split.experiment
     return Evaluation(
         flag_key=flag.key,
         type=flag.type,
@@ -38,7 +51,7 @@ def served(
         rule_id=rule.id if rule else None,
         experiment=experiment,
         is_exposure=experiment is not None,
-        assignment=assignment_key(experiment, sticky.version) if experiment and sticky else None,
+        assignment=_remembered_as(split),
     )
 
 

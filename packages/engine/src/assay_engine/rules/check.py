@@ -6,6 +6,7 @@ cycles, ranges, patterns, rules that nothing reaches.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import pairwise
 
@@ -15,6 +16,7 @@ from assay_engine.fields import DatafileError
 from assay_engine.model import (
     AllOf,
     AnyOf,
+    BucketerName,
     Bucketing,
     Clause,
     Condition,
@@ -34,8 +36,10 @@ from assay_engine.model import (
     Serve,
     ServeVariant,
     Split,
+    Windows,
 )
 from assay_engine.parsing import ruleset_from_json
+from assay_engine.rules.answers import assigned_in
 from assay_engine.rules.jsonlogic import UnknownLogic, compile_logic
 from assay_engine.rules.operators import fault
 from assay_engine.values import fits, is_unicode
@@ -43,6 +47,7 @@ from assay_engine.writing import ruleset_to_json
 
 DEEPEST_CHAIN = 10
 MOST_EFFORT = 1_000
+_EARLIEST_ANCHOR, _LATEST_ANCHOR = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
 
 class Severity(StrEnum):
@@ -193,10 +198,12 @@ class _Check:
                 self._variant(each.variant)
         self._refuse_for(_bucketing(split.bucketing))
         self._refuse_for(_covers(split))
-        if split.sticky and split.experiment is None:
+        if split.sticky and assigned_in(split) is None:
             self._refuse("a sticky split needs an experiment under whose name assignments are kept")
         if split.sticky and split.sticky.minimum > split.sticky.version:
             self._refuse(f"sticky minimum {split.sticky.minimum} is above the version {split.sticky.version}")
+        if split.windows is not None:
+            self._refuse_for(_windows(split, split.windows))
         if split.missing_unit is MissingUnit.FIRST and not any(each.variant for each in split.ranges):
             self._refuse("missing_unit 'first' needs a range with a variant")
         if split.layer is not None:
@@ -350,6 +357,17 @@ def _bucketing(bucketing: Bucketing) -> Iterator[str]:
         yield f"the total {bucketing.total} is not positive"
     if not is_unicode(bucketing.salt):
         yield f"the salt {bucketing.salt!r} is not Unicode text"
+
+
+def _windows(split: Split, windows: Windows) -> Iterator[str]:
+    if split.bucketing.bucketer is not BucketerName.XD:
+        yield f"windows of time need the bucketer 'xd', not '{split.bucketing.bucketer}'"
+    if windows.block > split.bucketing.total:
+        yield f"a block of {windows.block} windows does not fit on a line of {split.bucketing.total}"
+    if not _EARLIEST_ANCHOR <= windows.anchor <= _LATEST_ANCHOR:
+        yield f"the windows' anchor {windows.anchor.isoformat()} lies outside 1970 to 2200"
+    if split.sticky is not None:
+        yield "a split is sticky or changes with windows of time, not both"
 
 
 def _covers(split: Split) -> Iterator[str]:

@@ -24,9 +24,10 @@ from assay_engine.model import (
     ServeVariant,
     Split,
     Sticky,
+    Windows,
 )
 from assay_engine.results import Evaluation, Reason
-from assay_engine.rules.answers import UnknownReference, served, unserved_logic, without_unit
+from assay_engine.rules.answers import UnknownReference, assigned_in, served, unserved_logic, without_unit
 from assay_engine.rules.clauses import clause_part
 from assay_engine.rules.conditions import conjuncts, membership, within
 from assay_engine.rules.generate import ALWAYS, NEVER, Form, Part, Values, call, when_all
@@ -38,6 +39,7 @@ from assay_engine.rules.splits import (
     compile_split,
     keep_assigned,
 )
+from assay_engine.windows import next_window
 
 Walk: TypeAlias = Callable[[Values, datetime], Evaluation]
 # What decides, made for the answer it gives where it serves nothing.
@@ -65,6 +67,7 @@ class CompiledRuleset:
     walks: Mapping[str, Walk]
     transitions: tuple[datetime, ...]
     reads_the_clock: bool
+    windows: tuple[Windows, ...] = ()
     independent: frozenset[str] = frozenset()
 
 
@@ -87,6 +90,7 @@ def link(ruleset: Ruleset, earlier: CompiledRuleset | None = None) -> CompiledRu
         walks=walks,
         transitions=_transitions(ruleset.flags),
         reads_the_clock=linker.reads_the_clock,
+        windows=_windows(ruleset.flags),
         independent=frozenset(linker.independent),
     )
 
@@ -97,17 +101,28 @@ def next_transition(compiled: CompiledRuleset, at: datetime) -> datetime | None:
     An expression that reads flagd's clock, in whole seconds, may change with each of them.
     """
     index = bisect_right(compiled.transitions, at)
-    scheduled = compiled.transitions[index] if index < len(compiled.transitions) else None
-    if not compiled.reads_the_clock:
-        return scheduled
-    tick = at.replace(microsecond=0) + timedelta(seconds=1)
-    return tick if scheduled is None else min(scheduled, tick)
+    moments = [next_window(windows, at) for windows in compiled.windows]
+    if index < len(compiled.transitions):
+        moments.append(compiled.transitions[index])
+    if compiled.reads_the_clock:
+        moments.append(at.replace(microsecond=0) + timedelta(seconds=1))
+    return min(moments, default=None)
 
 
 def _transitions(flags: Iterable[Flag]) -> tuple[datetime, ...]:
     schedules = [rule.schedule for flag in flags if flag.enabled for rule in flag.rules if rule.schedule]
     moments = {moment for each in schedules for moment in (each.starts_at, each.ends_at) if moment}
     return tuple(sorted(moments))
+
+
+def _windows(flags: Iterable[Flag]) -> tuple[Windows, ...]:
+    serves = [serve for flag in flags if flag.enabled for serve in _serves(flag)]
+    found = {serve.windows: None for serve in serves if isinstance(serve, Split) and serve.windows}
+    return tuple(found)
+
+
+def _serves(flag: Flag) -> list[Serve]:
+    return [*(rule.serve for rule in flag.rules), *([flag.fallthrough] if flag.fallthrough else [])]
 
 
 class _Linker:
@@ -243,7 +258,7 @@ class _FlagCompiler:
         scheduled = within(rule.schedule)
         needed = [self._linker.serves(each) for each in rule.prerequisites]
         needed += conjuncts(rule.condition, self._linker, self._flag.key)
-        if isinstance(rule.serve, Split) and rule.serve.sticky and rule.serve.experiment:
+        if isinstance(rule.serve, Split) and assigned_in(rule.serve) is not None:
             return _Step(
                 (scheduled,),
                 self._sticky(rule, rule.serve, _Step(tuple(needed), self._serve(rule.serve, rule))),
@@ -252,7 +267,7 @@ class _FlagCompiler:
 
     def _sticky(self, rule: Rule, split: Split, fresh: "_Step") -> Ending:
         answers = self._answers(split, rule)
-        sticky, experiment = split.sticky or Sticky(), split.experiment or ""
+        sticky, experiment = split.sticky or Sticky(), assigned_in(split) or ""
         return lambda last: keep_assigned(sticky, experiment, answers, fresh.ending_in(last), last)
 
     def _serve(self, serve: Serve, rule: Rule | None) -> Evaluation | Ending:

@@ -18,6 +18,7 @@ from assay_engine.model import (
     LayerSlice,
     Split,
     Sticky,
+    Windows,
 )
 from assay_engine.records import record
 from assay_engine.results import Evaluation
@@ -25,6 +26,7 @@ from assay_engine.rules.answers import assignment_key
 from assay_engine.rules.clauses import Reader, reader
 from assay_engine.rules.conditions import is_within
 from assay_engine.rules.generate import Values
+from assay_engine.windows import placed_by
 
 
 @record
@@ -68,8 +70,25 @@ def compile_split(
     gates = [_held(holdout) for holdout in holdouts]
     if layer is not None:
         gates.append((_outside(split, layer), last))
-    ungated = _ungated_xd(split, answers) if _is_plain(split) else _ungated(split, answers)
+    ungated = _ungated_at_any_time(split, answers)
     return _gated(split, answers, gates, ungated) if gates else ungated
+
+
+def _ungated_at_any_time(split: Split, answers: Answers) -> Decide:
+    if split.windows is not None:
+        return _ungated_in_windows(split, split.windows, answers)
+    return _ungated_xd(split, answers) if _is_plain(split) else _ungated(split, answers)
+
+
+def _ungated_in_windows(split: Split, windows: Windows, answers: Answers) -> Decide:
+    placed, unit = placed_by(split.bucketing, windows), reader(split.bucketing.unit)
+    place, missing = _placed(split, answers), answers.without_unit
+
+    def decide(values: Values, now: datetime) -> Outcome:
+        value = placed(unit(values), now)
+        return missing if value is None else place(value)
+
+    return decide
 
 
 def _ungated(split: Split, answers: Answers) -> Decide:

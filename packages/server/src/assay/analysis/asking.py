@@ -8,7 +8,7 @@ import numpy as np
 
 from assay.analysis import compare
 from assay.analysis.collected import ADJUSTED, Collected, Looks
-from assay.analysis.compare import Evidence
+from assay.analysis.compare import Evidence, Series
 from assay.analysis.conclude import evidence_of
 from assay.analysis.inference import Question
 from assay.analysis.methods import AlwaysValid, Fixed, GroupSequential, Margin, Role, Schedule
@@ -20,6 +20,8 @@ from assay_stats.results import Direction, Estimate
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 PACE_DAYS = 7
+# Per arm; sequential boundaries are of the normal distribution, and CR2's t nears it from here on.
+FEWEST_CLUSTERS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ def _asked(plan: Plan, metric: MetricPlan, arm: str, collected: Collected) -> As
     control, treatment = (evidence_of(metric, key, collected.whole, strata) for key in (plan.control, arm))
     series = _series(plan, metric, arm, collected.looks.get(metric.key))
     latest = _latest(metric, control, treatment, series[-1].at if series else None)
-    looks = (*series[:-1], latest)
+    looks = _with_enough_clusters((*series[:-1], latest), plan, metric, arm, collected)
     if not series and isinstance(plan.reading.method, GroupSequential) and not plan.reading.is_final:
         looks = ()  # without its earlier looks a design cannot know what it has spent
     question = Question(
@@ -81,6 +83,21 @@ def _asked(plan: Plan, metric: MetricPlan, arm: str, collected: Collected) -> As
     return Asked(question, metric, is_adjusted, _pace(series))
 
 
+def _with_enough_clusters(
+    looks: tuple[Look, ...], plan: Plan, metric: MetricPlan, arm: str, collected: Collected
+) -> tuple[Look, ...]:
+    """The looks whose normal approximation rests on enough clusters; the t test at the end needs none."""
+    if plan.clustering is None or isinstance(plan.reading.method, Fixed):
+        return looks
+    found = collected.looks.get(metric.key)
+    totals = (collected.whole if found is None else found).clusters.get(metric.key, {})
+    if not {plan.control, arm} <= totals.keys():
+        return looks
+    fewest = np.minimum(*((totals[key].sizes > 0).sum(axis=-1) for key in (plan.control, arm)))
+    counts = np.broadcast_to(fewest, (len(looks),))
+    return tuple(look for look, count in zip(looks, counts, strict=True) if count >= FEWEST_CLUSTERS)
+
+
 def _latest(metric: MetricPlan, control: Evidence, treatment: Evidence, at: datetime | None) -> Look:
     found = compare.adjusted_pair(metric, control, treatment)
     n = float(control.moments.n), float(treatment.moments.n)
@@ -91,8 +108,8 @@ def _latest(metric: MetricPlan, control: Evidence, treatment: Evidence, at: date
     def exact(level: float) -> Estimate:
         return compare.tested_difference(metric.kind, control, treatment, level=level)
 
-    base, other = (compare.arm_mean(metric.kind, arm) for arm in (control, treatment))
-    return Look(at, *n, base, other, exact=exact)
+    base, other, covariance = compare.arm_means(metric.kind, control, treatment)
+    return Look(at, *n, base, other, float(covariance), exact=exact)
 
 
 def _series(plan: Plan, metric: MetricPlan, arm: str, looks: Looks | None) -> list[Look]:
@@ -120,8 +137,14 @@ def _daily(
     if metric.covariates and {plan.control, arm} <= joint.keys():
         pair = compare.cuped(metric, joint[plan.control], joint[arm])[1]
         return pair.control, pair.treatment, np.broadcast_to(pair.covariance, (len(looks.days),))
-    control, treatment = (compare.series_mean(metric.kind, moments) for moments in own)
-    return control, treatment, np.zeros(len(looks.days))
+    clusters = looks.clusters.get(metric.key, {})
+    return compare.series_means(
+        metric.kind,
+        *(
+            Series(looks.days, moments, None, clusters.get(key))
+            for key, moments in zip((plan.control, arm), own, strict=True)
+        ),
+    )
 
 
 def _on(mean: ArmMean, day: int, days: int) -> ArmMean:

@@ -10,6 +10,7 @@ from assay.analysis.collected import MISSING, OTHER, VALUE_MARK, Excluded
 from assay.analysis.conditions import FIRST_AT, property_text
 from assay.analysis.plan import Dimension, DoubleExposure, Plan
 from assay.analysis.reading import records
+from assay.analysis.switching import BLOCK, CLUSTER
 
 UNIT, ARM = "unit", "arm"
 IN_SEVERAL = "in_several"
@@ -33,18 +34,23 @@ def first_exposures(events: Table, plan: Plan, *, dialect: str) -> Table:
     if plan.experiment is not None:
         is_exposure &= events["name"] == plan.experiment
     exposures = events.filter(is_exposure)
+    owners = [] if plan.clustering is None else [name for name in (CLUSTER, BLOCK) if name in events.columns]
     first = exposures.group_by(UNIT).aggregate(
-        lowest=exposures["variant"].min(), highest=exposures["variant"].max(), first_at=exposures["at"].min()
+        lowest=exposures["variant"].min(),
+        highest=exposures["variant"].max(),
+        first_at=exposures["at"].min(),
+        **{name: exposures[name].min() for name in owners},
     )
     in_several = first["lowest"] != first["highest"]
     keeps_first = plan.double_exposure is DoubleExposure.FIRST_ARM
     if not (plan.segments or keeps_first):
-        return first.select(UNIT, FIRST_AT, **{ARM: first["lowest"], IN_SEVERAL: in_several})
+        return first.select(UNIT, FIRST_AT, *owners, **{ARM: first["lowest"], IN_SEVERAL: in_several})
     known = _known_then(exposures, first, plan, dialect=dialect)
     joined = first.left_join(known, first[UNIT] == known["known_unit"])
     return joined.select(
         UNIT,
         FIRST_AT,
+        *owners,
         **{
             ARM: joined["first_arm"] if keeps_first else joined["lowest"],
             IN_SEVERAL: joined["lowest"] != joined["highest"],
@@ -73,6 +79,8 @@ def assigned(first: Table, plan: Plan) -> Table:
     kept = first[ARM].isin([arm.key for arm in plan.arms])
     if plan.double_exposure is DoubleExposure.LEAVE_OUT:
         kept &= ~first[IN_SEVERAL]
+    if plan.clustering is not None:
+        kept &= first[CLUSTER].notnull()
     return first.filter(kept).drop(IN_SEVERAL)
 
 
@@ -80,16 +88,23 @@ def counted(first: Table, plan: Plan) -> tuple[dict[str, int], Excluded]:
     """Units per arm of the experiment, and what does not count."""
     grouped = first.group_by(ARM, IN_SEVERAL).aggregate(units=first.count())
     units: Counter[str] = Counter()
-    in_several = 0
+    in_several = without_cluster = 0
     for row in records(grouped):
         in_several += row["units"] if row[IN_SEVERAL] else 0
         if not row[IN_SEVERAL] or plan.double_exposure is DoubleExposure.FIRST_ARM:
             units[row[ARM]] += row["units"]
+    if plan.clustering is not None:
+        (lost,) = records(first.aggregate(units=first[CLUSTER].isnull().sum().fill_null(0)))
+        without_cluster = lost["units"]
     arms = {arm.key for arm in plan.arms}
     unknown = Counter({arm: count for arm, count in units.items() if arm not in arms})
     return (
         {arm: count for arm, count in units.items() if arm in arms},
-        Excluded(in_several_arms=in_several, unknown_arms=dict(unknown.most_common(MOST_UNKNOWN_ARMS))),
+        Excluded(
+            in_several_arms=in_several,
+            unknown_arms=dict(unknown.most_common(MOST_UNKNOWN_ARMS)),
+            without_cluster=without_cluster,
+        ),
     )
 
 

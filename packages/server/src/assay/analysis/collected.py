@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, TypeVar
 
+from assay_stats.clusters import ClusterTotals
 from assay_stats.estimands import ArmMean
 from assay_stats.moments import JointMoments
 from assay_stats.undefined import Floats
@@ -29,6 +30,7 @@ class Excluded:
     without_unit: int = 0
     without_arm: int = 0
     unknown_arms: Mapping[str, int] = field(default_factory=dict[str, int])
+    without_cluster: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +41,13 @@ class Looks:
         days: `(n_days,)` days since 1970 in UTC, on which a unit entered or did something.
         units: Per arm `(n_days,)` units exposed by the end of each day.
         moments: Per block and arm, of shape `(n_days,)`.
+        clusters: Per metric and arm `(n_days, n_clusters)`, where whole clusters were assigned.
     """
 
     days: Sequence[int]
     units: Mapping[str, Floats]
     moments: Mapping[str, Mapping[str, JointMoments]]
+    clusters: ByMetric[ClusterTotals] = field(default_factory=dict[str, Mapping[str, ClusterTotals]])
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +67,15 @@ class Cut:
         units: Per arm.
         moments: Per block and arm.
         quantiles: Per metric and arm.
+        clusters: Per metric and arm `(n_clusters,)`, where whole clusters were assigned.
+        cluster_counts: How many clusters have units in each arm.
     """
 
     units: Mapping[str, int]
     moments: ByMetric[JointMoments] = field(default_factory=dict[str, Mapping[str, JointMoments]])
     quantiles: ByMetric[QuantileFound] = field(default_factory=dict[str, Mapping[str, QuantileFound]])
+    clusters: ByMetric[ClusterTotals] = field(default_factory=dict[str, Mapping[str, ClusterTotals]])
+    cluster_counts: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +176,7 @@ class Collected:
         looks: Per metric.
         failures: What the engine said about metrics it could not compute.
         sql: The query of each metric.
+        error_unit: What errors are robust to, in words; None where units were assigned one by one.
     """
 
     whole: Cut
@@ -176,6 +185,7 @@ class Collected:
     looks: Mapping[str, Looks] = field(default_factory=dict[str, Looks])
     failures: Mapping[str, str] = field(default_factory=dict[str, str])
     sql: Mapping[str, str] = field(default_factory=dict[str, str])
+    error_unit: str | None = None
 
 
 def kind_of(label: str) -> SegmentKind:

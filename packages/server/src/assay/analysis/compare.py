@@ -24,6 +24,7 @@ from assay_stats.adjustment import (
     post_stratified,
     post_stratified_adjusted,
 )
+from assay_stats.clusters import ClusterTotals, clustered_arms, clustered_difference
 from assay_stats.estimands import ArmMean, mean_of, ratio_of
 from assay_stats.frequentist import delta_lift, difference, fieller_lift, ratio_difference, welch
 from assay_stats.margins import non_inferiority, relative_non_inferiority
@@ -45,12 +46,14 @@ class Evidence:
         adjusted: Of the same with its covariates, when it has some.
         strata: As `adjusted`, or as `moments` without covariates, `(n_strata,)`; None without strata.
         quantile: In place of moments, for a quantile.
+        clusters: Where whole clusters were assigned, by which errors are then computed.
     """
 
     moments: JointMoments
     adjusted: JointMoments | None = None
     strata: JointMoments | None = None
     quantile: ArmMean | None = None
+    clusters: ClusterTotals | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,7 @@ class Series:
     days: Sequence[int]
     moments: JointMoments
     adjusted: JointMoments | None
+    clusters: ClusterTotals | None = None
 
 
 def summary(arm: str, metric: MetricPlan, found: Evidence) -> ArmSummary:
@@ -80,13 +84,13 @@ def comparison(
     """An arm against the control, with and without adjustment."""
     level = 1 - alpha
     tested = tested_difference(metric.kind, control, treatment, level=level)
-    base, other = arm_mean(metric.kind, control), arm_mean(metric.kind, treatment)
+    base, other, covariance = arm_means(metric.kind, control, treatment)
     return Comparison(
         arm=arm,
         difference=estimate(tested),
         p_value=number(tested.p_value),
-        lift=estimate(delta_lift(base, other, level=level)),
-        lift_fieller=estimate(fieller_lift(base, other, level=level)),
+        lift=estimate(delta_lift(base, other, covariance=covariance, level=level)),
+        lift_fieller=estimate(fieller_lift(base, other, covariance=covariance, level=level)),
         adjusted=_adjusted(metric, control, treatment, tested, level=level),
         margin=None
         if metric.margin is None
@@ -96,7 +100,8 @@ def comparison(
 
 def looks(metric: MetricPlan, control: Series, treatment: Series) -> list[Look]:
     """The difference at the end of every day on which both arms had units."""
-    plain = difference(series_mean(metric.kind, control.moments), series_mean(metric.kind, treatment.moments))
+    base, other, covariance = series_means(metric.kind, control, treatment)
+    plain = difference(base, other, covariance=covariance)
     adjusted = _adjusted_series(metric, control, treatment)
     return [
         Look(
@@ -136,6 +141,8 @@ def undefined(reason: Reason | None) -> Undefined | None:
 
 def tested_difference(kind: Kind, control: Evidence, treatment: Evidence, *, level: float) -> TestedEstimate:
     """The difference by the test of the metric's kind."""
+    if control.clusters is not None and treatment.clusters is not None:
+        return clustered_difference(control.clusters, treatment.clusters, level=level)
     if control.quantile is not None and treatment.quantile is not None:
         return difference(control.quantile, treatment.quantile, level=level, method="quantile_outer")
     if kind is Kind.RATIO:
@@ -149,6 +156,23 @@ def tested_difference(kind: Kind, control: Evidence, treatment: Evidence, *, lev
 def arm_mean(kind: Kind, found: Evidence) -> ArmMean:
     """What the metric estimates in one arm."""
     return series_mean(kind, found.moments) if found.quantile is None else found.quantile
+
+
+def arm_means(kind: Kind, control: Evidence, treatment: Evidence) -> tuple[ArmMean, ArmMean, Floats]:
+    """What the metric estimates in both arms, and the covariance that clusters with units in both give."""
+    if control.clusters is not None and treatment.clusters is not None:
+        found = clustered_arms(control.clusters, treatment.clusters)
+        return found.control, found.treatment, found.covariance
+    return arm_mean(kind, control), arm_mean(kind, treatment), np.zeros(())
+
+
+def series_means(kind: Kind, control: Series, treatment: Series) -> tuple[ArmMean, ArmMean, Floats]:
+    """The same over days."""
+    if control.clusters is not None and treatment.clusters is not None:
+        found = clustered_arms(control.clusters, treatment.clusters)
+        return found.control, found.treatment, found.covariance
+    base, other = (series_mean(kind, series.moments) for series in (control, treatment))
+    return base, other, np.zeros(len(control.days))
 
 
 def series_mean(kind: Kind, moments: JointMoments) -> ArmMean:
@@ -214,8 +238,10 @@ def _margin(
 ) -> MarginTest:
     direction = Direction.LOWER_IS_BETTER if metric.direction == "decrease" else Direction.HIGHER_IS_BETTER
     test = relative_non_inferiority if margin.is_relative else non_inferiority
-    arms = [arm_mean(metric.kind, arm) for arm in (control, treatment)]
-    tested = test(*arms, margin=margin.value, direction=direction, level=1 - alpha)
+    base, other, covariance = arm_means(metric.kind, control, treatment)
+    tested = test(
+        base, other, covariance=covariance, margin=margin.value, direction=direction, level=1 - alpha
+    )
     p_value = number(tested.p_value)
     return MarginTest(
         kind="relative" if margin.is_relative else "absolute",

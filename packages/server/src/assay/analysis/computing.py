@@ -8,7 +8,7 @@ from duckdb import InterruptException
 from ibis import to_sql
 from ibis.expr.types import Table
 
-from assay.analysis import aggregate, assignment, daily, units
+from assay.analysis import aggregate, assignment, clustered, daily, switching, units
 from assay.analysis.activity import activity
 from assay.analysis.assignment import ARM, dimension_column
 from assay.analysis.collected import ByMetric, Collected, Cut, Excluded, Looks, QuantileFound, Segment
@@ -39,20 +39,32 @@ def collect(tables: Tables, plan: Plan, *, shows_sql: bool = True) -> Collected:
         shows_sql: Whether the query of each metric is written down too.
     """
     dialect = dialect_of(tables[None])
+    tables, whole, failures = switching.keyed(tables, plan.clustering), plan, clustered.unmeasurable(plan)
+    plan = plan.without(failures)
     with ExitStack() as kept:
         first = keep(assignment.first_exposures(tables[None], plan, dialect=dialect), kept)
         counts, excluded = assignment.counted(first, plan)
         members = assignment.with_labels(assignment.assigned(first, plan), plan.segments)
         members = keep(members, kept) if plan.segments else members
-        base = Collected(Cut(counts), excluded)
-        try:
-            return _measured(tables, members, plan, base, dialect=dialect, shows_sql=shows_sql)
-        except InterruptException:
+        base = Collected(Cut(counts), excluded, failures=failures)
+        if plan.clustering is None:
+            return _collected(tables, members, plan, base, dialect=dialect, shows_sql=shows_sql)
+        parts = clustered.divided(members, plan.clustering)
+        found = _collected(tables, parts.members, plan, base, dialect=dialect, shows_sql=shows_sql)
+        return clustered.folded(found, whole, parts.error_unit)
+
+
+def _collected(
+    tables: Tables, members: Table, plan: Plan, base: Collected, *, dialect: str, shows_sql: bool
+) -> Collected:
+    try:
+        return _measured(tables, members, plan, base, dialect=dialect, shows_sql=shows_sql)
+    except InterruptException:
+        raise
+    except Exception:
+        if not plan.metrics:
             raise
-        except Exception:
-            if not plan.metrics:
-                raise
-        return _one_by_one(tables, members, plan, base, dialect=dialect, shows_sql=shows_sql)
+    return _one_by_one(tables, members, plan, base, dialect=dialect, shows_sql=shows_sql)
 
 
 def collect_rows(

@@ -6,6 +6,7 @@ import numpy as np
 
 from assay import __version__
 from assay.analysis import compare
+from assay.analysis.cluster_notes import clusters_of, rerandomised_of
 from assay.analysis.collected import ADJUSTED, Collected, Cut, Looks, Segment, kind_of, value_of
 from assay.analysis.compare import Evidence, Series, number, undefined
 from assay.analysis.document import (
@@ -43,8 +44,11 @@ def conclude(plan: Plan, collected: Collected) -> Document:
             without_unit=left_out.without_unit,
             without_arm=left_out.without_arm,
             unknown_arms=dict(left_out.unknown_arms),
+            without_cluster=left_out.without_cluster,
         ),
-        sample_ratio=_sample_ratio(plan, collected.whole.units),
+        sample_ratio=_sample_ratio(plan, _counted(plan, collected.whole)),
+        clusters=clusters_of(plan, collected),
+        rerandomised=rerandomised_of(plan),
         metrics=[_metric(plan, metric, collected) for metric in plan.metrics],
         segments=[_segment(plan, segment, collected) for segment in collected.segments],
         plan=plan.digest,
@@ -53,6 +57,12 @@ def conclude(plan: Plan, collected: Collected) -> Document:
 
 def _arm_units(plan: Plan, cut: Cut) -> list[ArmUnits]:
     return [ArmUnits(arm=arm.key, weight=arm.weight, units=cut.units.get(arm.key, 0)) for arm in plan.arms]
+
+
+def _counted(plan: Plan, cut: Cut) -> Mapping[str, int]:
+    """What was assigned at random: units, cells of a switchback, or whole clusters."""
+    is_whole = plan.clustering is not None and plan.clustering.switching is None
+    return cut.cluster_counts if is_whole else cut.units
 
 
 def _sample_ratio(plan: Plan, units: Mapping[str, int]) -> SampleRatio:
@@ -143,6 +153,7 @@ def evidence_of(metric: MetricPlan, arm: str, cut: Cut, strata: Sequence[Segment
     key = metric.key + ADJUSTED
     size = len(metric.columns) + len(metric.covariates)
     return Evidence(
+        clusters=cut.clusters.get(metric.key, {}).get(arm),
         moments=cut.moments.get(metric.key, {}).get(arm, empty),
         adjusted=cut.moments.get(key, {}).get(arm, JointMoments.empty(size)) if metric.covariates else None,
         strata=_stacked(metric, key if metric.covariates else metric.key, arm, strata) if strata else None,
@@ -175,5 +186,8 @@ def _looks(metric: MetricPlan, control: str, arm: str, looks: Looks | None) -> l
     if control not in found or arm not in found:
         return []
     joint = looks.moments.get(metric.key + ADJUSTED, {})
-    base, other = (Series(looks.days, found[key], joint.get(key)) for key in (control, arm))
+    clusters = looks.clusters.get(metric.key, {})
+    base, other = (
+        Series(looks.days, found[key], joint.get(key), clusters.get(key)) for key in (control, arm)
+    )
     return compare.looks(metric, base, other)

@@ -39,7 +39,8 @@ def disturbances_of(tables: Tables, plan: Plan, others: Table | None) -> Disturb
         others: Exposures of these experiments, None when they are not at hand.
     """
     goals = _goals_alone(plan)
-    if not goals.metrics:
+    # Units of a cluster are alike, and these intervals take them for independent.
+    if not goals.metrics or plan.clustering is not None:
         return Disturbances()
     try:
         with ExitStack() as kept:

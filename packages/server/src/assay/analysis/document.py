@@ -51,6 +51,7 @@ class Excluded(Outgoing):
     without_unit: int = Field(description="Rows that name no unit.")
     without_arm: int = Field(description="Rows that name no arm.")
     unknown_arms: dict[str, int] = Field(description="Units in arms that the experiment does not have.")
+    without_cluster: int = Field(0, description="Units whose exposures name no cluster.")
 
 
 class SampleRatio(Outgoing):
@@ -326,6 +327,27 @@ class Arrivals(Outgoing):
     problem: str | None = Field(description="Why sealing does not succeed.")
 
 
+class Clusters(Outgoing):
+    """How whole clusters were assigned, and what errors are robust to."""
+
+    assigned: str = Field(description="What was assigned, as exposures name it.")
+    window_minutes: int | None = Field(description="Of a switchback; null where a cluster keeps its arm.")
+    error: Literal["cluster_cr2"] = "cluster_cr2"
+    error_unit: str = Field(description="What errors are robust to: the cluster, or the window.")
+    counts: dict[str, int] = Field(description="How many of them have units in each arm.")
+    notes: list[str] = Field(description="What to know before reading the intervals, a sentence each.")
+
+
+class Rerandomised(Outgoing):
+    """The salt was searched for, so that arms are alike in what was known beforehand."""
+
+    tried: int
+    score: float = Field(description="Mahalanobis distance of the arms.")
+    threshold: float = Field(description="Largest acceptable one, fixed beforehand.")
+    covariates: list[str]
+    sentence: str
+
+
 class Document(Outgoing):
     """The result of an analysis."""
 
@@ -343,6 +365,8 @@ class Document(Outgoing):
         description="The same cut by dimensions. Many cuts find something by chance alone.",
     )
     read: Read | None = Field(default=None, description="How claims are made.")
+    clusters: Clusters | None = Field(default=None, description="Null where units were assigned one by one.")
+    rerandomised: Rerandomised | None = Field(default=None, description="Null for a salt left to chance.")
     decisions: list[Decided] = Field(default_factory=list[Decided], description="One per arm.")
     alarms: list[str] = Field(
         default_factory=list[str],

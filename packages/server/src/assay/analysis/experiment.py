@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 import ibis
 from ibis.expr.types import Table
@@ -14,7 +14,14 @@ from assay.analysis.document import Document
 from assay.analysis.measures import measured_by
 from assay.analysis.methods import Bayesian, Method
 from assay.analysis.plan import ArmPlan, Dimension, DoubleExposure, Overlapping, Plan
-from assay.analysis.planned import DEFAULT_ALPHA, reading_of, schedule_of, with_roles
+from assay.analysis.planned import (
+    DEFAULT_ALPHA,
+    balanced_of,
+    clustering_of,
+    reading_of,
+    schedule_of,
+    with_roles,
+)
 from assay.analysis.record import Record, concluded
 from assay.analysis.traffic import traffic_of
 from assay.experiments.schemas import ExperimentOut
@@ -77,11 +84,13 @@ def plan_of(
         overlapping: Other experiments on the same units.
         now: Decides whether a planned end has been reached; None is never, so only a completed plan is over.
     """
+    # A switchback's windows are over by the clock; who does not say the time has all of them.
+    clustering = clustering_of(experiment, now=now or datetime.max.replace(tzinfo=UTC))
     measured = measured_by(
         metrics,
         attribution_hours=options.attribution_hours,
         covariates=options.covariates,
-        is_adjusted=options.is_adjusted,
+        is_adjusted=options.is_adjusted and clustering is None,
     )
     reading = reading_of(
         experiment, alpha=options.alpha, method=options.method, now=_earlier(now, options.until)
@@ -96,7 +105,7 @@ def plan_of(
         numbers=tuple(measured.numbers),
         measures=tuple(measured.measures),
         segments=tuple(options.segments),
-        strata=options.strata,
+        strata=options.strata if clustering is None else None,
         double_exposure=options.double_exposure,
         has_looks=options.has_looks,
         reading=reading,
@@ -106,6 +115,8 @@ def plan_of(
         overlapping=tuple(_overlapping(other) for other in overlapping),
         view=options.view,
         exploration=options.exploration,
+        clustering=clustering,
+        balanced=balanced_of(experiment),
     )
 
 

@@ -15,7 +15,7 @@ from assay.metrics.definition import Quantity
 from assay.metrics.filters import Filtered
 
 TOP_VALUES = 10
-DECIDES_LATER = ("alpha", "reading", "schedule", "power", "overlapping", "view", "exploration")
+DECIDES_LATER = ("alpha", "reading", "schedule", "power", "overlapping", "view", "exploration", "balanced")
 """Parts of a plan by which nothing else is collected."""
 DEFAULT_READING = Reading()
 
@@ -163,6 +163,49 @@ class Overlapping:
 
 
 @dataclass(frozen=True, slots=True)
+class Switching:
+    """Windows of time in which clusters are assigned anew; a unit of analysis is a cluster in one window.
+
+    Attributes:
+        minutes: Length of a window.
+        anchor: When a window begins; others before and after it.
+        block: Windows in a row that are balanced among themselves.
+        burn_in_minutes: How much of a window's begin is left out, so that the one before has worn off.
+        until: Windows that end later are left out, as they are not over yet.
+    """
+
+    minutes: int
+    anchor: datetime
+    block: int = 1
+    burn_in_minutes: int = 0
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Clustering:
+    """Units that were not assigned one by one.
+
+    Attributes:
+        kind: What was assigned, as exposures name it among their other units; in a switchback it may be the
+            unit of an event itself.
+        switching: None where a cluster keeps its arm.
+    """
+
+    kind: str
+    switching: Switching | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BalancedBefore:
+    """A salt that was searched for."""
+
+    tried: int
+    score: float
+    threshold: float
+    covariates: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """Everything that decides the digits of a result, besides the data.
 
@@ -179,6 +222,8 @@ class Plan:
         overlapping: Experiments whose arms may change the effects.
         view: The prior of a Bayesian view beside the claims.
         exploration: How it departs from what was planned, as sentences; empty for the planned reading.
+        clustering: Where whole clusters were assigned.
+        balanced: Where the salt was searched for.
     """
 
     unit: str
@@ -200,6 +245,8 @@ class Plan:
     overlapping: tuple[Overlapping, ...] = ()
     view: Bayesian | None = None
     exploration: tuple[str, ...] = ()
+    clustering: Clustering | None = None
+    balanced: BalancedBefore | None = None
 
     @property
     def sources(self) -> frozenset[str]:
@@ -238,8 +285,8 @@ class Plan:
 
 
 def _plain(value: object) -> Mapping[str, Any] | str:
-    if isinstance(value, datetime):
-        return value.isoformat()
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json")
+    if isinstance(value, datetime):
+        return value.isoformat()
     raise TypeError(f"a plan holds {type(value).__name__}")

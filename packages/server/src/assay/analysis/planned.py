@@ -17,10 +17,12 @@ from assay.analysis.methods import (
     Schedule,
     SpendingRule,
 )
-from assay.analysis.plan import MarginPlan, MetricPlan
+from assay.analysis.plan import BalancedBefore, Clustering, MarginPlan, MetricPlan, Switching
+from assay.assignments.keeping import path_name
 from assay.experiments import plan as planned
 from assay.experiments.lifecycle import State
 from assay.experiments.schemas import ExperimentOut
+from assay.experiments.switching import from_json
 
 DEFAULT_ALPHA = 0.05
 
@@ -75,6 +77,36 @@ def schedule_of(experiment: ExperimentOut) -> Schedule | None:
         return None
     started = experiment.started_at if experiment.phase is None else experiment.phase.started_at
     return Schedule(started, experiment.plan.duration_days)
+
+
+def clustering_of(experiment: ExperimentOut, *, now: datetime) -> Clustering | None:
+    """How whole clusters were assigned; None where units were, one by one.
+
+    Args:
+        now: Windows that are not over then are not read yet.
+    """
+    plan, phase = experiment.plan, experiment.phase
+    if plan is None or phase is None:
+        return None
+    kind = path_name(plan.unit_path)
+    if plan.switchback is not None and "windows" in phase.frozen:
+        windows = from_json(phase.frozen["windows"])
+        until = min(now, phase.ended_at or now)
+        return Clustering(
+            kind,
+            Switching(windows.minutes, windows.anchor, windows.block, plan.switchback.burn_in_minutes, until),
+        )
+    return None if plan.analysis_unit is None else Clustering(kind)
+
+
+def balanced_of(experiment: ExperimentOut) -> BalancedBefore | None:
+    """How the salt of the running phase was searched for; None where it was left to chance."""
+    if experiment.phase is None:
+        return None
+    salt = planned.Plan.model_validate(experiment.phase.frozen["plan"]).balanced_salt
+    if salt is None:
+        return None
+    return BalancedBefore(salt.tried, salt.score, salt.threshold, tuple(salt.covariates))
 
 
 def with_roles(metrics: Sequence[MetricPlan], experiment: ExperimentOut) -> list[MetricPlan]:

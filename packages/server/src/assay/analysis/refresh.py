@@ -45,6 +45,7 @@ def can_refresh(plan: Plan) -> bool:
     """Whether a plan's days add up: no number needs the order of events, no cap all units at once."""
     return (
         plan.has_looks
+        and plan.clustering is None
         and not plan.segments
         and plan.double_exposure is DoubleExposure.LEAVE_OUT
         and all(metric.quantile is None for metric in plan.metrics)

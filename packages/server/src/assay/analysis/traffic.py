@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 from ibis.expr.types import Table
 
+from assay.analysis import switching
 from assay.analysis.assignment import (
     ARM,
     assigned,
@@ -41,6 +42,7 @@ def traffic_of(events: Table, plan: Plan) -> Traffic:
         plan: Names the experiment and its arms.
     """
     dialect = dialect_of(events)
+    events = _keyed(events, plan)
     dimensions = _dimensions(events, plan)
     wanted = replace(plan, segments=tuple(Dimension(key, MOST_VALUES) for key in dimensions))
     with ExitStack() as kept:
@@ -50,6 +52,14 @@ def traffic_of(events: Table, plan: Plan) -> Traffic:
         whole = records(hours.group_by("hour", ARM).aggregate(units=hours.count()))
         cut = {key: _by_value(hours, key) for key in dimensions}
     return _traffic(plan, whole, cut)
+
+
+def _keyed(events: Table, plan: Plan) -> Table:
+    """The events whose units are what was assigned, so that each counts once."""
+    if plan.clustering is None:
+        return events
+    keyed = switching.keyed({None: events}, plan.clustering)[None]
+    return keyed if plan.clustering.switching is not None else switching.by_cluster(keyed)
 
 
 def _dimensions(events: Table, plan: Plan) -> list[str]:

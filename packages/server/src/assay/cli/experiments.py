@@ -48,20 +48,8 @@ OUTCOMES = {Ending.SHIP: "SHIPPED", Ending.ROLL_BACK: "ROLLED_BACK", Ending.KEEP
 def add_to(app: typer.Typer) -> None:
     """Adds the commands to those there are."""
     moves = (start, pause, resume, cover, restart, complete)
-    for command in (
-        listing,
-        show,
-        plan,
-        power,
-        recommend,
-        ready,
-        *moves,
-        log,
-        comment,
-        decide,
-        learn,
-        archive,
-    ):
+    notes = (log, comment, decide, learn, archive)
+    for command in (listing, show, plan, power, recommend, salt, ready, *moves, *notes):
         app.command("list" if command is listing else command.__name__)(command)
 
 
@@ -130,6 +118,33 @@ def plan(
     from assay.cli.commands import experiment as command
 
     command.plan(_subject(url, project, key), file, template=template, output=output)
+
+
+def salt(
+    key: ExperimentKey,
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="CSV file: a row per unit, its id, and what is known of it.", exists=True, dir_okay=False
+        ),
+    ],
+    *,
+    unit: Annotated[str, typer.Option(help="Column with the unit's id.")] = "unit",
+    share: Annotated[float, typer.Option(help="Share of random assignments that is good enough.")] = 0.01,
+    tries: Annotated[int, typer.Option(help="At most so many salts.")] = 2_000,
+    seed: Annotated[int, typer.Option(help="The same seed tries the same salts.")] = 1,
+    project: Project = DEFAULT_PROJECT,
+    url: Url = DEFAULT_URL,
+    output: Output = Format.TABLE,
+) -> None:
+    """Looks for a salt whose arms are alike in what is known of the units, and puts it into the plan.
+
+    Example: assay experiment salt checkout shops.csv --unit shop --share 0.01
+    """
+    from assay.cli.commands import experiment as command
+
+    asked = {"acceptable_share": share, "tries": tries, "seed": seed}
+    command.salt(_subject(url, project, key), file, unit, asked, output=output)
 
 
 def ready(

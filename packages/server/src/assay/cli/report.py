@@ -49,12 +49,16 @@ def _warnings(document: Document) -> list[Text]:
         (excluded.in_several_arms, "units were seen in several arms and are left out"),
         (excluded.without_unit, "rows name no unit and are left out"),
         (excluded.without_arm, "rows name no arm and are left out"),
+        (excluded.without_cluster, "units name no cluster and are left out"),
         *(
             (count, f"units are in arm {arm!r}, which is not one of the experiment's")
             for arm, count in excluded.unknown_arms.items()
         ),
     ]  # fmt: skip
-    return [Text(split, style), *(Text(f"{count:,} {words}", "yellow") for count, words in notes if count)]
+    assigned = [] if document.clusters is None else document.clusters.notes
+    assigned = assigned if document.rerandomised is None else [*assigned, document.rerandomised.sentence]
+    told = [Text(split, style), *(Text(note, "dim") for note in assigned)]
+    return [*told, *(Text(f"{count:,} {words}", "yellow") for count, words in notes if count)]
 
 
 def _exploration(document: Document) -> list[Text]:

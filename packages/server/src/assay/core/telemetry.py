@@ -52,6 +52,11 @@ class Telemetry:
             "Exposures lost because the database did not take them.",
             registry=self.registry,
         )
+        self.assignments_unsettled = Gauge(
+            "assay_assignments_unsettled",
+            "Answers of sticky splits given without earlier assignments, which the database did not tell.",
+            registry=self.registry,
+        )
 
     def render(self) -> bytes:
         """Everything measured, process figures included."""

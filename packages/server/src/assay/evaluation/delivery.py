@@ -16,6 +16,7 @@ from assay.core.telemetry import Telemetry
 from assay.evaluation.callers import UNKNOWN_CALLER, Caller, Callers, Refused
 from assay.evaluation.following import follow, tell_of_schedules
 from assay.evaluation.journal import Journal
+from assay.evaluation.keeping import Keeper
 from assay.evaluation.snapshots import Snapshot
 from assay.evaluation.store import Credentials, Store
 from assay.evaluation.streams import Hub
@@ -36,6 +37,7 @@ class Delivery:
     hub: Hub
     journal: Journal
     callers: Callers
+    keeper: Keeper
     answers_without_key: bool
 
     async def caller(self, authorization: str | None, api_key: str | None, query: str) -> Caller:
@@ -102,10 +104,11 @@ async def delivering(
         url: The database's address, to hear of changes; without it, what was loaded once stays.
     """
     store = Store(database, hub)
-    journal = Journal(store, database)
+    journal, keeper = Journal(store, database), Keeper(database)
     telemetry.stream_clients.set_function(lambda: hub.followers)
     telemetry.snapshot_age_seconds.set_function(lambda: store.freshness.age_seconds() or math.nan)
     telemetry.exposures_dropped.set_function(lambda: journal.dropped)
+    telemetry.assignments_unsettled.set_function(lambda: keeper.unsettled)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(journal.flush)
         stack.callback(hub.end)
@@ -119,7 +122,7 @@ async def delivering(
             running.append(follow(store, url, settings))
         for work in running:
             await stack.enter_async_context(_running(work))
-        yield Delivery(store, hub, journal, Callers(settings), settings.delivers_without_key)
+        yield Delivery(store, hub, journal, Callers(settings), keeper, settings.delivers_without_key)
 
 
 async def _keep_alive(hub: Hub) -> None:

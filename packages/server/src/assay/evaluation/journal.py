@@ -5,11 +5,12 @@ import hashlib
 import uuid
 from collections import Counter, OrderedDict
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import structlog
 
 from assay.access import service as access
+from assay.assignments.keeping import path_name, unit_of
 from assay.core.clock import utc_now
 from assay.core.database import Database, WriteSession
 from assay.evaluation.answers import Answer
@@ -28,7 +29,8 @@ Counts = dict[uuid.UUID, Counter[Served]]
 
 BUFFERED_EXPOSURES = 50_000
 REMEMBERED_EXPOSURES = 200_000
-LONGEST_UNIT = 200
+# Analysis leaves out the beginning of a window, so one exposure a window would not do.
+EXPOSURE_KEPT_EVERY = timedelta(minutes=1)
 
 
 class Journal:
@@ -109,13 +111,15 @@ class Journal:
 def exposure_of(answer: Answer, context: Context, at: datetime) -> Exposure | None:
     """The exposure an answer stands for; None when it is none, or the unit's name is none an event can have.
 
-    Its id is derived from who met what on which day (UTC), so that the same in another process is a repeat.
+    Its id is derived from who met what on which day (UTC), of a switchback in which minute, so that the
+    same in another process is a repeat.
     """
     split, given = answer.split, answer.evaluation
     if split is None or given.experiment is None or given.variant is None:
         return None
-    unit = _unit(context, split)
-    if unit is None:
+    assigned = unit_of(context, split.bucketing.unit)
+    unit = assigned if split.exposes is None else unit_of(context, split.exposes)
+    if assigned is None or unit is None:
         return None
     parts = (
         given.experiment,
@@ -123,27 +127,25 @@ def exposure_of(answer: Answer, context: Context, at: datetime) -> Exposure | No
         unit,
         given.flag_key,
         split.bucketing.salt,
-        at.astimezone(UTC).date(),
+        *_when(split, at),
+        *([] if split.exposes is None else [assigned]),
     )
     identity = hashlib.blake2b(repr(parts).encode("utf-8", "backslashreplace"), digest_size=16).hexdigest()
     return Exposure(
         experiment=given.experiment,
         variant=given.variant,
         unit=unit,
+        units=None if split.exposes is None else {path_name(split.bucketing.unit): assigned},
         at=at,
         id=f"ofrep:{identity}",
         properties={"flag": given.flag_key},
     )
 
 
-def _unit(context: Context, split: Split) -> str | None:
-    value: object = context.values
-    for name in split.bucketing.unit:
-        value = value.get(name) if isinstance(value, dict) else None  # pyright: ignore[reportUnknownMemberType,reportUnknownVariableType]  # any JSON
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        return None
-    unit = str(value)
-    return unit if 0 < len(unit) <= LONGEST_UNIT else None
+def _when(split: Split, at: datetime) -> list[object]:
+    if split.windows is None:
+        return [at.astimezone(UTC).date()]
+    return [(at - split.windows.anchor) // EXPOSURE_KEPT_EVERY]
 
 
 def _by_environment(

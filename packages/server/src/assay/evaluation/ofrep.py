@@ -230,9 +230,14 @@ async def _single(exchange: Exchange) -> None:
     context = read_context(await exchange.body())
     snapshot = delivery.store.loaded(caller.environment_id) or await delivery.snapshot(caller.environment_id)
     now = utc_now()
-    answer = snapshot.answer(exchange.key, context, now)
+    is_settled = True
+    if exchange.key in snapshot.keepings:
+        given = await delivery.keeper.answer(snapshot, exchange.key, context, now)
+        answer, is_settled = given.answer, given.is_settled
+    else:
+        answer = snapshot.answer(exchange.key, context, now)
     answer.count += 1
-    if answer.split is not None:
+    if answer.split is not None and is_settled:
         delivery.journal.exposed(caller.environment_id, answer, context, now)
     exchange.status = answer.status
     await exchange.send(answer.start)
@@ -247,6 +252,8 @@ async def _bulk(exchange: Exchange) -> None:
     tail = caller.event_streams(secret, exchange.root_path)
     snapshot = await _snapshot_heard_of(exchange, await delivery.snapshot(caller.environment_id))
     now = utc_now()
+    if snapshot.all_keepings:
+        context = await delivery.keeper.remembering(snapshot, context)
     etag = _etag(caller.seed, snapshot, canonical(context), snapshot.valid_until(now))
     tag: Headers = [(b"etag", etag)]
     condition = exchange.header(b"if-none-match")

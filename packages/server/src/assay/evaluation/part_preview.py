@@ -1,7 +1,6 @@
 """Which flags would answer whom differently if a draft of a segment, layer or holdout were published."""
 
 from collections import Counter
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
@@ -9,7 +8,7 @@ from pydantic import Field
 
 from assay.audit.schemas import ChangeOut
 from assay.core.database import ReadSession
-from assay.evaluation.preview import STORED, Asked, RecentUnits, answer, contexts_of
+from assay.evaluation.preview import STORED, Asked, RecentUnits, answer, contexts_of, remembering
 from assay.events import service as events
 from assay.flags import part_insight
 from assay.flags.kinds import Address
@@ -75,9 +74,13 @@ async def preview_part(
     """
     configuration = None if request.configuration is None else request.configuration.model_dump()
     compared = await part_insight.compare(tx, at, configuration)
-    contexts = [_previewed(compared, context, now) for context in request.contexts]
+    contexts = [
+        _previewed(compared, context, now) for context in await remembering(tx, compared, request.contexts)
+    ]
     units = await events.recent_units(tx, compared.environment_id, limit=request.recent)
-    recent = [_previewed(compared, context, now) for context in contexts_of(units)]
+    recent = [
+        _previewed(compared, context, now) for context in await remembering(tx, compared, contexts_of(units))
+    ]
     counts = Counter(change.flag for each in (*contexts, *recent) for change in each.flags)
     return PartPreviewOut(
         contexts=contexts,
@@ -89,10 +92,7 @@ async def preview_part(
     )
 
 
-def _previewed(
-    compared: PartComparison, attributes: Mapping[str, Any], now: datetime
-) -> PartPreviewedContext:
-    context = Context.from_json(attributes)
+def _previewed(compared: PartComparison, context: Context, now: datetime) -> PartPreviewedContext:
     # Both have the same flags in the same order: only the part differs between them.
     before, after = (evaluate_all(each, context, now=now) for each in (compared.before, compared.after))
     different = [pair for pair in zip(before, after, strict=True) if answer(pair[0]) != answer(pair[1])]

@@ -6,11 +6,14 @@ from typing import Annotated, Any
 
 from pydantic import Field, JsonValue
 
+from assay.assignments import service as assignments
+from assay.assignments.keeping import all_keepings
 from assay.audit.schemas import ChangeOut
 from assay.core.database import ReadSession
 from assay.events import service as events
 from assay.flags import insight
 from assay.flags.insight import Comparison
+from assay.flags.part_insight import PartComparison
 from assay.flags.schemas import Configuration
 from assay.shared.schema import Incoming, Outgoing
 from assay_engine import Context, Evaluation, evaluate
@@ -84,9 +87,15 @@ async def preview(
     """
     configuration = None if request.configuration is None else request.configuration.model_dump()
     compared = await insight.compare(tx, project, flag, environment, configuration)
-    contexts = [_previewed(compared, flag, context, now) for context in request.contexts]
+    contexts = [
+        _previewed(compared, flag, context, now)
+        for context in await remembering(tx, compared, request.contexts)
+    ]
     units = await events.recent_units(tx, compared.environment_id, limit=request.recent)
-    recent = [_previewed(compared, flag, context, now) for context in contexts_of(units)]
+    recent = [
+        _previewed(compared, flag, context, now)
+        for context in await remembering(tx, compared, contexts_of(units))
+    ]
     return PreviewOut(
         contexts=contexts,
         changed=sum(each.changed for each in contexts),
@@ -96,15 +105,21 @@ async def preview(
     )
 
 
+async def remembering(
+    tx: ReadSession, compared: Comparison | PartComparison, asked: Sequence[Mapping[str, Any]]
+) -> list[Context]:
+    """The contexts with what their units were assigned before, which a sticky split keeps."""
+    contexts = [Context.from_json(attributes) for attributes in asked]
+    keepings = all_keepings(compared.before.ruleset, compared.after.ruleset)
+    return await assignments.given_to(tx, compared.environment_id, contexts, keepings)
+
+
 def contexts_of(units: Sequence[tuple[str, Mapping[str, Any]]]) -> list[dict[str, Any]]:
     """Contexts from units of exposures and the properties that came with them."""
     return [{**properties, "targetingKey": unit} for unit, properties in units]
 
 
-def _previewed(
-    compared: Comparison, flag: str, attributes: Mapping[str, Any], now: datetime
-) -> PreviewedContext:
-    context = Context.from_json(attributes)
+def _previewed(compared: Comparison, flag: str, context: Context, now: datetime) -> PreviewedContext:
     before = evaluate(compared.before, flag, context, now=now)
     after = evaluate(compared.after, flag, context, now=now)
     return PreviewedContext(

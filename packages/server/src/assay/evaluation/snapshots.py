@@ -9,7 +9,9 @@ from datetime import datetime
 
 import msgspec
 
+from assay.assignments.keeping import Keeping, all_keepings, keepings_of
 from assay.evaluation.answers import Answer, flag_metadata, set_metadata
+from assay.flags.references import dependents_of_each
 from assay_engine import CompiledRuleset, Evaluation, InvalidRuleset, Ruleset, dumps, next_transition
 from assay_engine.context import Context
 from assay_engine.model import Serve, Split
@@ -17,6 +19,7 @@ from assay_engine.records import without_collecting
 from assay_engine.results import flag_not_found
 from assay_engine.rules.check import check_meaning, errors
 from assay_engine.rules.compile import Walk, link
+from assay_engine.windows import window_at
 
 Served = tuple[str, str]
 """A flag's key and the name of a variant; an empty name where the application's default applied."""
@@ -29,6 +32,8 @@ class Snapshot:
         version: Revision and digest of the datafile; equal versions serve equal answers, in any process.
         datafile: The ruleset in the engine's wire format.
         metadata: What all flags share, as a member of a bulk answer.
+        keepings: What the answers of some flags rest on beside the context, by flag; most have no entry.
+        all_keepings: The same of all flags together.
         loaded_at: When this process began to serve it, in seconds since the epoch.
     """
 
@@ -36,9 +41,11 @@ class Snapshot:
         "_answers",
         "_metadata",
         "_walks",
+        "all_keepings",
         "compiled",
         "datafile",
         "environment_id",
+        "keepings",
         "loaded_at",
         "metadata",
         "revision",
@@ -69,6 +76,8 @@ class Snapshot:
         self.revision = ruleset.revision
         self.datafile = datafile
         self.compiled = _compiled(ruleset, earlier.compiled if earlier else None)
+        self.keepings = _keepings(ruleset)
+        self.all_keepings = all_keepings(ruleset)
         self.version = f"{ruleset.revision}-{hashlib.blake2b(datafile, digest_size=6).hexdigest()}"
         self.seed = f"{environment_id}/{self.version}".encode()
         self.loaded_at = loaded_at
@@ -105,9 +114,13 @@ class Snapshot:
         return self.version if following is None else f"{self.version}@{following.isoformat()}"
 
     def changed_between(self, earlier: datetime, later: datetime) -> bool:
-        """Whether a schedule has begun or ended after one moment, and not after the other."""
+        """Whether a schedule has begun or ended, or a window begun, after one moment and not the other."""
         moments = self.compiled.transitions
-        return bisect_right(moments, earlier) < bisect_right(moments, later)
+        if bisect_right(moments, earlier) < bisect_right(moments, later):
+            return True
+        return any(
+            window_at(windows, earlier) < window_at(windows, later) for windows in self.compiled.windows
+        )
 
     def collect(self) -> Counter[Served]:
         """How often each variant of each flag was given since the last collection."""
@@ -129,6 +142,15 @@ class Snapshot:
         served: list[Serve | None] = [rule.serve for rule in flag.rules if rule.id == evaluation.rule_id]
         serve = served[0] if served else flag.fallthrough
         return serve if isinstance(serve, Split) else None
+
+
+def _keepings(ruleset: Ruleset) -> dict[str, tuple[Keeping, ...]]:
+    own = {flag.key: kept for flag in ruleset.flags if (kept := tuple(keepings_of(flag)))}
+    found: dict[str, dict[Keeping, None]] = {}
+    for key, dependents in dependents_of_each(ruleset, own.keys()).items():
+        for dependent in dependents:
+            found.setdefault(dependent, {}).update(dict.fromkeys(own[key]))
+    return {key: tuple(keepings) for key, keepings in found.items()}
 
 
 def _compiled(ruleset: Ruleset, earlier: CompiledRuleset | None) -> CompiledRuleset:

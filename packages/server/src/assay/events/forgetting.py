@@ -10,6 +10,7 @@ import anyio.to_thread
 import structlog
 from sqlalchemy import text
 
+from assay.assignments import service as assignments
 from assay.core.config import Settings
 from assay.core.database import Database, WriteSession
 from assay.events import buffer, locks
@@ -44,6 +45,7 @@ _REJECTED = text("""
 class Forgotten:
     """How many rows were deleted, by where they were."""
 
+    assignments: int
     buffered: int
     sealed: int
     rejected: int
@@ -53,7 +55,7 @@ async def forget(
     settings: Settings, database: Database, environment_id: uuid.UUID, unit: str, *, now: datetime
 ) -> Forgotten:
     """Deletes what is known of a unit; again, finds nothing. Only for the holder of `buffer.leading`."""
-    buffered, rejected = await database.write(
+    kept, buffered, rejected = await database.write(
         partial(_forget_buffered, environment_id=environment_id, unit=unit)
     )
     rewrite = partial(_rewrite, settings, environment_id, unit, now)
@@ -64,17 +66,17 @@ async def forget(
             # Readers of the old files finish first; new ones already read the new files.
             await tx.execute(_LOCK, {"lock": locks.files_lock_of(environment_id)})
             await anyio.to_thread.run_sync(partial(_sweep_at_once, settings, environment_id))
-    return Forgotten(buffered, sealed, rejected)
+    return Forgotten(kept, buffered, sealed, rejected)
 
 
-async def _forget_buffered(tx: WriteSession, environment_id: uuid.UUID, unit: str) -> tuple[int, int]:
+async def _forget_buffered(tx: WriteSession, environment_id: uuid.UUID, unit: str) -> tuple[int, int, int]:
     values: dict[str, Any] = {"environment_id": environment_id, "unit": unit}
     # Waits for those who are writing, so that all that was acknowledged before is found.
     await tx.execute(_LOCK, {"lock": locks.WRITING})
     buffered = (await tx.execute(_BUFFERED, values)).scalar_one()
     rejected = (await tx.execute(_REJECTED, values)).scalar_one()
     await tx.execute(_RECENT, values)
-    return buffered, rejected
+    return await assignments.forget(tx, environment_id, unit), buffered, rejected
 
 
 def _rewrite(

@@ -5,11 +5,13 @@ import uuid
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
 import structlog
 
+from assay.assignments import service as assignments
 from assay.core.clock import utc_now
 from assay.core.config import Settings
 from assay.core.database import OUTAGES, Database
@@ -23,6 +25,8 @@ LOOK_SECONDS = 1.0
 SWEEP_SECONDS = 3600.0
 AFTER_FAILURE_SECONDS = 10.0
 STOP_SECONDS = 10.0
+# A process that has not heard of an experiment's end may keep assignments for a moment.
+STILL_SERVED = timedelta(minutes=5)
 
 
 def handlers(settings: Settings, database: Database) -> Mapping[str, Handler]:
@@ -84,10 +88,18 @@ async def _look(sealer: Sealer, *, tidies: bool, sweeps: bool) -> None:
         await sealing.seal_if_due(sealer, now=utc_now())
         if tidies:
             await lead.say("merging")
+            await _clear_assignments(sealer.database)
             await upkeep.tidy(sealer.settings, sealer.database, now=utc_now())
         if sweeps:
             await lead.say("sweeping")
             await upkeep.sweep(sealer.settings, sealer.database)
+
+
+async def _clear_assignments(database: Database) -> None:
+    # In parts, so that no transaction holds many rows for long.
+    ended = partial(assignments.clear_ended, before=utc_now() - STILL_SERVED)
+    while await database.write(ended):
+        pass
 
 
 async def _tell(database: Database, error: Exception) -> None:

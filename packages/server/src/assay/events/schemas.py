@@ -88,6 +88,7 @@ class ForgetRequest(Incoming):
 class ForgottenOut(Outgoing):
     """How many rows were deleted, by where they were."""
 
+    assignments: int = Field(0, description="Variants that sticky experiments had kept of the unit.")
     buffered: int
     sealed: int
     rejected: int

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from assay.audit import service as audit
 from assay.core.config import Settings
 from assay.core.database import ReadSession, WriteSession
-from assay.events import answering, appending, ingest, rejected, repository, tally, wire
+from assay.events import answering, appending, ingest, rejected, repository, settling, tally, wire
 from assay.events import status as event_status
 from assay.events.appending import Taken
 from assay.events.ingest import Arrival, Counts, Distinct, Row, Sorted
@@ -55,6 +55,7 @@ async def store_together(tx: WriteSession, arrivals: Sequence[Arrival], *, now: 
     known = [
         before | _stored_of(arrival, stored) for arrival, before in zip(arrivals, events.known, strict=True)
     ]
+    await settling.settle(tx, events.rows)
     await rejected.keep(tx, arrivals, received_at=now)
     # Last, because the rows are locked until the commit.
     await tally.add(tx, ingest.sums(arrivals, known))

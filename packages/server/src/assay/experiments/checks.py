@@ -4,13 +4,17 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from assay.assignments.keeping import path_name
 from assay.experiments import layers, splitting
 from assay.experiments.design import Arm
 from assay.experiments.overlaps import Overlap
-from assay.experiments.plan import GroupSequential, Plan
+from assay.experiments.plan import GroupSequential, Plan, Switchback
 from assay.experiments.splitting import Assigned
+from assay.experiments.switching import window_count
 from assay_engine import Flag, Ruleset
 from assay_engine.rules.check import check, check_meaning, errors
+
+FEWEST_WINDOWS = 20
 
 
 class Level(StrEnum):
@@ -58,12 +62,76 @@ def structural(facts: Facts) -> list[Check]:
     parts: tuple[Callable[[Facts], Check], ...] = (
         _arms, _goals, _guardrails, _duration, _flag, _rule, _layer, _holdouts, _overlaps,
     )  # fmt: skip
-    return [part(facts) for part in parts]
+    return [*(part(facts) for part in parts), *assignment(facts.plan), *_balance(facts)]
 
 
 def blocking(checks: Sequence[Check]) -> list[Check]:
     """The checks that keep an experiment from starting."""
     return [each for each in checks if each.level is Level.BLOCKING]
+
+
+def assignment(plan: Plan) -> Iterator[Check]:
+    """What there is to say of another way than unit by unit."""
+    if plan.sticky:
+        yield Check("assignment", Level.OK, "Units keep the arm of their first exposure for the whole phase.")
+    if plan.analysis_unit is not None:
+        yield Check(
+            "assignment",
+            Level.OK,
+            f"Whole units of {path_name(plan.unit_path)} are assigned; exposures name "
+            f"{path_name(plan.exposed_path or ())} with {path_name(plan.unit_path)} beside, and errors are "
+            "robust to it.",
+        )
+    if plan.switchback is not None:
+        yield _switchback(plan, plan.switchback)
+
+
+def _balance(facts: Facts) -> Iterator[Check]:
+    salt = facts.plan.balanced_salt
+    if salt is None:
+        return
+    arms = {arm.key: arm.weight for arm in facts.arms if arm.weight > 0}
+    if arms != salt.arms:
+        yield _blocked(
+            "balance",
+            "The salt was searched for other arms or weights than the experiment has now.",
+            "Search again, or take `balanced_salt` out of the plan.",
+        )
+        return
+    yield Check(
+        "balance",
+        Level.OK,
+        f"Of {salt.tried} salts the first acceptable one balances {', '.join(salt.covariates)} of "
+        f"{salt.units:,} units.",
+    )
+
+
+def _switchback(plan: Plan, switchback: Switchback) -> Check:
+    unit, count = path_name(plan.unit_path), window_count(plan)
+    if count is None:
+        return Check(
+            "assignment",
+            Level.WARNING,
+            f"Every {unit} is assigned anew each {switchback.window_minutes} minutes; without a duration "
+            "nobody knows how many windows there will be.",
+            "Set `duration_days`.",
+        )
+    sentence = f"Every {unit} is assigned anew in {count} windows of {switchback.window_minutes} minutes."
+    if count < FEWEST_WINDOWS:
+        return Check(
+            "assignment",
+            Level.WARNING,
+            f"{sentence} So few leave much to chance.",
+            "Take shorter windows or more days.",
+        )
+    if switchback.burn_in_minutes == 0:
+        return Check(
+            "assignment",
+            Level.WARNING,
+            f"{sentence} No burn-in is planned: what a window does to the next one dilutes effects.",
+            "Set `burn_in_minutes` to how long the treatment lasts.",
+        )
+    return Check("assignment", Level.OK, sentence)
 
 
 def _arms(facts: Facts) -> Check:
@@ -245,6 +313,7 @@ def assigned(facts: Facts) -> Assigned:
         name="",
         salt="",
         unit=facts.plan.unit_path,
+        exposes=facts.plan.exposed_path,
         arms=[(arm.key, arm.weight) for arm in facts.arms],
         filled=facts.plan.first_coverage,
         condition=facts.plan.condition,

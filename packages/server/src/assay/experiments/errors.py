@@ -81,6 +81,12 @@ class TemplateNotFound(NotFound):
     code = "template_not_found"
 
 
+class NoBalance(Invalid):
+    """No salt balances the arms as was asked."""
+
+    code = "no_balance"
+
+
 class NotComputable(Invalid):
     """A size or duration cannot be computed from what is given; the message says why."""
 

@@ -11,7 +11,20 @@ from assay.experiments.design import Arm
 from assay.experiments.plan import Plan
 
 # What is settled by the rule in the flag changes with a new phase only; the rest may be deviated from.
-ASSIGNING = ("flag", "unit", "coverage", "ramp", "targeting", "above", "layer", "holdouts")
+ASSIGNING = (
+    "flag",
+    "unit",
+    "coverage",
+    "ramp",
+    "targeting",
+    "above",
+    "sticky",
+    "analysis_unit",
+    "switchback",
+    "balanced_salt",
+    "layer",
+    "holdouts",
+)
 JUDGING = ("goals", "secondary", "guardrails", "method", "alpha", "power", "correction", "duration_days")
 
 
@@ -46,9 +59,16 @@ def document(
     control: str,
     plan: Plan,
     metrics: Sequence[MetricVersion],
+    settled: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """All that a frozen plan says, as plain JSON."""
+    """All that a frozen plan says, as plain JSON.
+
+    Args:
+        settled: What a phase settles besides: `sticky`, the version first exposures are kept under and the
+            one below which units are left out; `windows`, of a switchback.
+    """
     return {
+        **(settled or {}),
         "format": 1,
         "experiment": experiment,
         "environment": environment,

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field, JsonValue, model_validator
 
 from assay.experiments.design import MAX_METRICS
 from assay.shared.ids import Key
-from assay.shared.schema import Incoming, Text, without_nul
+from assay.shared.schema import Incoming, Instant, Text, without_nul
 from assay_engine import DatafileError
 from assay_engine.context import TARGETING_KEY
 from assay_engine.model import AttributePath, Condition
@@ -20,6 +20,8 @@ from assay_engine.parsing import condition_from_json
 
 MOST_RAMP_STEPS = 20
 MOST_HOLDOUTS = 20
+SHORTEST_WINDOW_MINUTES = 5
+LONGEST_WINDOW_MINUTES = 60 * 24 * 28
 
 Share = Annotated[float, Field(gt=0, le=1)]
 Alpha = Annotated[float, Field(ge=1e-6, le=0.5)]
@@ -125,6 +127,53 @@ class RampStep(Incoming):
     hours: float = Field(gt=0, le=24 * 365)
 
 
+class Switchback(Incoming):
+    """Windows of time, in each of which every unit is assigned anew."""
+
+    window_minutes: int = Field(
+        ge=SHORTEST_WINDOW_MINUTES, le=LONGEST_WINDOW_MINUTES, description="Length of a window."
+    )
+    burn_in_minutes: int = Field(
+        0,
+        ge=0,
+        le=LONGEST_WINDOW_MINUTES,
+        description="How much of each window's begin is not analysed, so that the one before can wear off.",
+    )
+    anchor: Annotated[Instant, Field(strict=False)] | None = Field(
+        None, description="When a window begins, others before and after it; null: the minute of the start."
+    )
+    balanced: bool = Field(
+        default=True, description="Windows in a row meet every arm in its share, in an order left to chance."
+    )
+
+    @model_validator(mode="after")
+    def _has_a_rest(self) -> Self:
+        if self.burn_in_minutes >= self.window_minutes:
+            raise ValueError(
+                f"a burn-in of {self.burn_in_minutes} minutes leaves nothing of windows of "
+                f"{self.window_minutes}"
+            )
+        return self
+
+
+class BalancedSalt(Incoming):
+    """A salt that was searched for, so that the arms are alike in what is known of the units."""
+
+    salt: Annotated[str, Field(min_length=1, max_length=64, pattern="^[0-9a-f]+$")]
+    seed: int
+    tried: int = Field(ge=1, description="How many salts were looked at, this one the last.")
+    most: int = Field(ge=1, description="How many were to be looked at.")
+    acceptable_share: Share = Field(description="Of random assignments; fixed before the first try.")
+    criterion: Literal["mahalanobis"] = "mahalanobis"
+    threshold: float = Field(description="Largest acceptable distance.")
+    score: float = Field(description="The distance of this one.")
+    largest_difference: float = Field(description="Of a covariate's means, in standard deviations.")
+    covariates: list[Word]
+    units: int
+    population: str = Field(description="SHA-256 over the units and their covariates.")
+    arms: dict[str, float] = Field(description="The arms and weights that it was searched for.")
+
+
 class Plan(Incoming):
     """Everything that decides who is assigned what, and how the result will be read."""
 
@@ -142,6 +191,28 @@ class Plan(Incoming):
     )
     above: Word | None = Field(
         None, description="Id of the flag's rule above which the experiment's stands; null: below all."
+    )
+    sticky: bool = Field(
+        default=False,
+        description="A unit keeps the arm of its first exposure for the whole phase, whatever becomes of its "
+        "attributes, of coverage, layers and holdouts.",
+        exclude_if=lambda is_sticky: not is_sticky,
+    )
+    analysis_unit: Word | Annotated[list[Word], Field(min_length=1, max_length=10)] | None = Field(
+        None,
+        description="Attribute whose units are analysed, where `unit` is what they belong to: users of "
+        "companies that are assigned as a whole. Null: the unit itself.",
+        exclude_if=lambda unit: unit is None,
+    )
+    switchback: Switchback | None = Field(
+        None,
+        description="Assigns every unit anew in each window of time.",
+        exclude_if=lambda windows: windows is None,
+    )
+    balanced_salt: BalancedSalt | None = Field(
+        None,
+        description="What a search under `salt` has found; the first phase assigns with it.",
+        exclude_if=lambda salt: salt is None,
     )
     layer: Key | None = Field(None, description="Experiments of one layer never share a unit.")
     holdouts: Annotated[list[Key], Field(max_length=MOST_HOLDOUTS)] = Field(
@@ -168,6 +239,7 @@ class Plan(Incoming):
         _require_rising([step.coverage for step in self.ramp] + [self.coverage])
         _require_canonical(self.targeting)
         _ = self.condition
+        _require_one_way(self)
         return self
 
     def metrics(self) -> Iterator[str]:
@@ -179,7 +251,12 @@ class Plan(Incoming):
     @property
     def unit_path(self) -> AttributePath:
         """The unit as the engine's path."""
-        return (self.unit,) if isinstance(self.unit, str) else tuple(self.unit)
+        return _path(self.unit)
+
+    @property
+    def exposed_path(self) -> AttributePath | None:
+        """Who is exposed, as the engine's path; None where it is the unit."""
+        return None if self.analysis_unit is None else _path(self.analysis_unit)
 
     @property
     def condition(self) -> Condition | None:
@@ -195,6 +272,19 @@ class Plan(Incoming):
     def first_coverage(self) -> float:
         """The coverage of the first moment."""
         return self.ramp[0].coverage if self.ramp else self.coverage
+
+
+def _path(unit: str | list[str]) -> AttributePath:
+    return (unit,) if isinstance(unit, str) else tuple(unit)
+
+
+def _require_one_way(plan: Plan) -> None:
+    if plan.sticky and plan.switchback is not None:
+        raise ValueError("a switchback assigns every unit anew in each window, so it cannot be `sticky`")
+    if plan.switchback is not None and plan.analysis_unit is not None:
+        raise ValueError("a switchback is analysed by unit and window; leave `analysis_unit` out")
+    if plan.analysis_unit is not None and plan.exposed_path == plan.unit_path:
+        raise ValueError("`analysis_unit` is `unit` itself; leave it out")
 
 
 def _require_unique(what: str, keys: list[str]) -> None:

@@ -24,6 +24,7 @@ from assay.experiments.schemas import (
     RecommendationOut,
     RecommendationRequest,
 )
+from assay.experiments.switching import window_count
 from assay.metrics import service as metrics
 from assay.metrics.definition import event_names
 from assay.projects import service as projects
@@ -154,7 +155,7 @@ def _power(experiment: Experiment, plan: Plan, known: Mapping[str, Baseline], pa
         units_per_day=pace,
         days=days,
         reachable=None if days is None or plan.duration_days is None else days <= plan.duration_days,
-        sentence=_sentence(plan, whole, days),
+        sentence=f"{_sentence(plan, whole, days)}{_assigned_otherwise(plan)}",
     )
 
 
@@ -229,6 +230,19 @@ def _sentence(plan: Plan, units: int | None, days: int | None) -> str:
     if days <= plan.duration_days:
         return f"{needed}; the plan has {plan.duration_days}."
     return f"{needed}, but the plan has {plan.duration_days}: cover more, wait longer, or look for more."
+
+
+def _assigned_otherwise(plan: Plan) -> str:
+    """What the figures do not know of clusters and windows."""
+    if plan.analysis_unit is not None:
+        return (
+            " That is for independent units: m of them in a cluster, alike with correlation r, take "
+            "1 + (m - 1) r times as many."
+        )
+    count = window_count(plan)
+    if count is None:
+        return ""
+    return f" A unit is one {'.'.join(plan.unit_path)} in one window, and each of them has {count} windows."
 
 
 def _data(unmeasured: Sequence[str], silent: Sequence[str]) -> Check:

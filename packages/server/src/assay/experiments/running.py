@@ -18,10 +18,12 @@ from assay.experiments import (
     lifecycle,
     logbook,
     readiness,
+    remembering,
     repository,
     scheduling,
     service,
     serving,
+    switching,
 )
 from assay.experiments.design import Arm
 from assay.experiments.errors import CoverageNotRaised, InvalidDesign, InvalidPlan
@@ -41,6 +43,7 @@ from assay.experiments.splitting import Assigned
 from assay.flags import conditions
 from assay.flags.rewriting import By
 from assay.metrics import service as metrics
+from assay_engine.model import Sticky
 
 SALT_BYTES = 8
 # What the logs call each move.
@@ -72,6 +75,7 @@ async def start(
     phase = await _begin_phase(tx, project_key, experiment, plan, experiment.arms, number=1, by=by)
     place = _place(project_key, experiment, phase)
     await serving.begin(tx, place, reserve=plan.coverage, action="experiment_started", by=by)
+    await remembering.begin(tx, place, since=by.at)
     await scheduling.begin(tx, experiment, plan, at=by.at)
     values = {"state": state, "started_at": by.at}
     return await _moved(tx, experiment, Move.START, values, body=_phase_body(phase), by=by)
@@ -110,6 +114,8 @@ async def cover(
 ) -> ExperimentOut:
     """The experiment with more units; those who were in keep their arm.
 
+    A sticky one may also be closed to some: who was exposed before stays in, whatever the coverage.
+
     Raises:
         CoverageNotRaised: It would not rise; that needs a new phase.
         LayerFull: The layer has not enough room.
@@ -117,13 +123,14 @@ async def cover(
     experiment, state = await _about_to(tx, project_key, key, Move.COVER, if_match=if_match)
     phase = await _last_phase(tx, experiment)
     before = phase.coverage
-    if wanted.coverage <= before:
+    place = replace(_place(project_key, experiment, phase), coverage=wanted.coverage)
+    may_fall = place.assigned.sticky is not None and wanted.coverage != before
+    if wanted.coverage <= before and not may_fall:
         raise CoverageNotRaised(
             f"experiment {key!r} covers {before:.2%} already; within a phase coverage only rises, "
             "so restart it as a new phase for less",
             value=wanted.coverage,
         )
-    place = replace(_place(project_key, experiment, phase), coverage=wanted.coverage)
     await serving.cover(tx, place, by=by)
     await repository.update_phase(tx, phase.id, {"coverage": wanted.coverage})
     body = {"from": before, "to": wanted.coverage}
@@ -162,13 +169,26 @@ async def restart(
     experiment, state = await _about_to(tx, project_key, key, Move.RESTART, if_match=if_match)
     last, former = await _last_phase(tx, experiment), service.plan_of(experiment)
     by = _not_before(last.started_at, by)
-    plan = _checked(service.stored(former) | {"ramp": [], "coverage": wanted.coverage or former.coverage})
+    changed: dict[str, Any] = {
+        "ramp": [],
+        "coverage": wanted.coverage or former.coverage,
+        "balanced_salt": None,
+    }
+    plan = _checked(service.stored(former) | changed)
+    if wanted.earlier_units == "left_out" and not plan.sticky:
+        raise InvalidDesign(
+            f"experiment {key!r} is not sticky, so nobody knows who was in it; assign everybody anew",
+            value=wanted.earlier_units,
+        )
     arms = _weighted(experiment, wanted.weights or {})
     await repository.update_phase(tx, last.id, {"ended_at": by.at})
     await repository.settle_all(tx, experiment.id, ["cover"], at=by.at, reason="a new phase began")
-    phase = await _begin_phase(tx, project_key, experiment, plan, arms, number=last.number + 1, by=by)
+    number = last.number + 1
+    minimum = number if wanted.earlier_units == "left_out" else 0
+    phase = await _begin_phase(tx, project_key, experiment, plan, arms, number=number, minimum=minimum, by=by)
     place = _place(project_key, experiment, phase)
     await serving.begin(tx, place, reserve=plan.coverage, action="experiment_restarted", by=by)
+    await remembering.begin(tx, place, since=by.at)
     values = {"state": state, "arms": arms, "plan": service.stored(plan)}
     return await _moved(tx, experiment, Move.RESTART, values, body=_phase_body(phase), by=by)
 
@@ -190,8 +210,10 @@ async def complete(
     match wanted.outcome:
         case Outcome.SHIPPED:
             await serving.ship(tx, place, arm, everyone=wanted.everyone, by=by)
+            await remembering.end(tx, place, at=by.at)
         case Outcome.ROLLED_BACK:
             await serving.withdraw(tx, place, by=by)
+            await remembering.end(tx, place, at=by.at)
         case Outcome.KEPT:
             await serving.rest(tx, place, action="experiment_kept", by=by)
     await repository.update_phase(tx, phase.id, {"ended_at": by.at})
@@ -239,8 +261,13 @@ async def _begin_phase(
     *,
     number: int,
     by: By,
+    minimum: int = 0,
 ) -> Phase:
-    """The phase that begins now, with the plan frozen and a salt of its own."""
+    """The phase that begins now, with the plan frozen and a salt of its own.
+
+    Args:
+        minimum: Of a sticky plan: units exposed in a phase before this one are left out.
+    """
     measured = await metrics.require_all(tx, project_key, list(plan.metrics()))
     frozen = freezing.document(
         experiment.key,
@@ -249,17 +276,31 @@ async def _begin_phase(
         experiment.control,
         plan,
         [MetricVersion(each.key, each.version, each.direction) for each in measured],
+        _settled(plan, arms, number=number, minimum=minimum, at=by.at),
     )
     values = {
         "experiment_id": experiment.id,
         "number": number,
-        "salt": secrets.token_hex(SALT_BYTES),
+        "salt": secrets.token_hex(SALT_BYTES) if plan.balanced_salt is None else plan.balanced_salt.salt,
         "coverage": plan.first_coverage,
         "frozen": frozen,
         "plan_hash": freezing.digest(frozen),
         "started_at": by.at,
     }
     return await repository.insert_phase(tx, values)
+
+
+def _settled(
+    plan: Plan, arms: Sequence[Mapping[str, Any]], *, number: int, minimum: int, at: datetime
+) -> dict[str, Any]:
+    """What a phase says of its assignment beyond the plan."""
+    settled: dict[str, Any] = {}
+    if plan.sticky:
+        settled["sticky"] = {"version": number, "minimum": minimum}
+    if plan.switchback is not None:
+        weights = [arm["weight"] for arm in arms]
+        settled["windows"] = switching.to_json(switching.windows_of(plan.switchback, weights, at=at))
+    return settled
 
 
 async def _last_phase(tx: WriteSession, experiment: Experiment) -> Phase:
@@ -278,6 +319,9 @@ def _place(project_key: str, experiment: Experiment, phase: Phase) -> Place:
         filled=1.0,
         condition=plan.condition,
         layer=plan.layer,
+        sticky=Sticky(**phase.frozen["sticky"]) if "sticky" in phase.frozen else None,
+        exposes=plan.exposed_path,
+        windows=switching.from_json(phase.frozen["windows"]) if "windows" in phase.frozen else None,
     )
     environment: str = experiment.assignments["environment"]
     return Place(project_key, environment, plan.flag or "", plan, assigned, phase.coverage)

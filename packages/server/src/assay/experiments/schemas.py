@@ -149,10 +149,14 @@ class RestartRequest(Incoming):
         None, description="New weight of each arm."
     )
     coverage: Share | None = None
+    earlier_units: Literal["assigned_anew", "left_out"] = Field(
+        "assigned_anew",
+        description="What becomes of units exposed in an earlier phase; only a sticky experiment knows them.",
+    )
 
 
 class CoverageRequest(Note):
-    """A higher coverage, within the phase; every unit keeps its arm."""
+    """A higher coverage, within the phase; every unit keeps its arm. A sticky one may be lowered too."""
 
     coverage: Share
 
@@ -341,6 +345,55 @@ class RecommendationOut(Outgoing):
     priors: list[SuggestedPrior] = Field(
         default_factory=list[SuggestedPrior], description="For goals with at least five past effects."
     )
+
+
+class KnownUnit(Incoming):
+    """A unit of the population, and what is known of it before the experiment."""
+
+    unit: Annotated[str, Field(min_length=1, max_length=200)]
+    covariates: Annotated[dict[Name, float | Name], Field(min_length=1, max_length=50)]
+
+
+class SaltRequest(Incoming):
+    """The population, and when its arms are alike enough; fixed before the first try."""
+
+    units: Annotated[list[KnownUnit], Field(min_length=4, max_length=20_000)]
+    acceptable_share: Share = Field(
+        0.01, description="Of random assignments, those that are good enough: the best hundredth, say."
+    )
+    tries: int = Field(2_000, ge=1, le=100_000)
+    seed: int = Field(1, ge=0, le=2**53 - 1, description="The same seed tries the same salts.")
+
+    @model_validator(mode="after")
+    def _is_a_table(self) -> Self:
+        names = set(self.units[0].covariates)
+        for each in self.units:
+            if set(each.covariates) != names:
+                raise ValueError(
+                    f"unit {each.unit!r} has the covariates {', '.join(sorted(each.covariates))}; "
+                    f"the first has {', '.join(sorted(names))}"
+                )
+        if len({each.unit for each in self.units}) < len(self.units):
+            raise ValueError("a unit is listed more than once")
+        return self
+
+
+class SaltOut(Outgoing):
+    """What a search has found, as it stands in the plan now."""
+
+    salt: str
+    seed: int
+    tried: int
+    most: int
+    acceptable_share: float
+    criterion: str
+    threshold: float
+    score: float
+    largest_difference: float
+    covariates: list[str]
+    units: int
+    population: str
+    arms: dict[str, float]
 
 
 class TemplatePut(Incoming):

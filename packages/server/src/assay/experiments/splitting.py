@@ -24,6 +24,8 @@ from assay_engine.model import (
     ServeVariant,
     Split,
     SplitRange,
+    Sticky,
+    Windows,
 )
 from assay_engine.rules.splits import slices_of
 
@@ -39,6 +41,9 @@ class Assigned:
         arms: Variant and weight of each arm.
         filled: Share of each arm's home that is in use, in (0, 1].
         layer: Its slices say who may take part at all.
+        sticky: Under which version first exposures are kept; None where they are not.
+        exposes: Who is exposed, where that is not the unit.
+        windows: Of a switchback.
     """
 
     experiment: str
@@ -49,6 +54,9 @@ class Assigned:
     filled: float
     condition: Condition | None = None
     layer: str | None = None
+    sticky: Sticky | None = None
+    exposes: AttributePath | None = None
+    windows: Windows | None = None
 
 
 def rule_id(experiment: str) -> str:
@@ -74,7 +82,10 @@ def resting(assigned: Assigned, layer: Layer | None, holdouts: Sequence[Holdout]
     gates = [*_in_slices(assigned.experiment, layer), *map(_not_held, holdouts)]
     parts = tuple(part for part in (assigned.condition, *gates) if part is not None)
     condition = parts[0] if len(parts) == 1 else AllOf(parts) if parts else None
-    return replace(rule, serve=replace(_split(assigned), experiment=None, layer=None), condition=condition)
+    split = replace(_split(assigned), experiment=None, layer=None)
+    if assigned.sticky is not None:
+        split = replace(split, sticky=replace(assigned.sticky, experiment=assigned.experiment))
+    return replace(rule, serve=split, condition=condition)
 
 
 def shipped(assigned: Assigned, variant: str, *, everyone: bool) -> Rule:
@@ -102,6 +113,12 @@ def without_rule(flag: Flag, experiment: str) -> Flag:
     return replace(flag, rules=tuple(each for each in flag.rules if each.id != rule_id(experiment)))
 
 
+def variants_at(assigned: Assigned) -> tuple[list[int], list[str]]:
+    """The upper ends of the ranges a phase would have and what each serves; empty where it serves nothing."""
+    ranges = list(_ranges(assigned))
+    return [int(each.high) for each in ranges], [each.variant or "" for each in ranges]
+
+
 def holding_out(holdouts: Sequence[Holdout], experiment: str) -> list[Holdout]:
     """The holdouts that keep units out of an experiment."""
     return [each for each in holdouts if each.experiments is None or experiment in each.experiments]
@@ -124,6 +141,9 @@ def _split(assigned: Assigned) -> Split:
         ranges=tuple(_ranges(assigned)),
         experiment=assigned.experiment,
         layer=assigned.layer,
+        sticky=assigned.sticky,
+        exposes=assigned.exposes,
+        windows=assigned.windows,
     )
 
 

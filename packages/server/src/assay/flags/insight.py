@@ -8,6 +8,8 @@ from typing import Any
 
 import anyio.to_thread
 
+from assay.assignments import service as assignments
+from assay.assignments.keeping import all_keepings
 from assay.audit.diff import Change, changes
 from assay.core.database import ReadSession
 from assay.flags import documents, drafts, references, repository
@@ -64,15 +66,19 @@ async def explanation(
     draft: bool,
     now: datetime,
 ) -> ExplanationOut:
-    """Why the flag has its answer for one context."""
+    """Why the flag has its answer for one context, with what the unit was assigned before."""
     if draft:
         compared = await compare(tx, project_key, key, environment_key, None)
-        ruleset = compared.after
+        ruleset, environment_id = compared.after, compared.environment_id
     else:
         found = await drafts.here(tx, project_key, key, environment_key)
-        served = await repository.served(tx, found.place.environment_id)
+        environment_id = found.place.environment_id
+        served = await repository.served(tx, environment_id)
         ruleset = await anyio.to_thread.run_sync(_compiled, served, key)
-    return _explained(explain(ruleset, key, Context.from_json(context), now=now))
+    (asking,) = await assignments.given_to(
+        tx, environment_id, [Context.from_json(context)], all_keepings(ruleset.ruleset)
+    )
+    return _explained(explain(ruleset, key, asking, now=now))
 
 
 async def staleness(

@@ -28,11 +28,16 @@ def only(ruleset: Ruleset, keys: Collection[str]) -> Ruleset:
 
 def dependents(ruleset: Ruleset, keys: Collection[str]) -> set[str]:
     """The flags and all those that have one of them as a prerequisite, through others too."""
+    return set[str]().union(*dependents_of_each(ruleset, keys).values())
+
+
+def dependents_of_each(ruleset: Ruleset, keys: Collection[str]) -> dict[str, set[str]]:
+    """The same for each of the flags, reading the ruleset once."""
     needed_by: dict[str, set[str]] = {}
-    for flag in ruleset.flags:
+    for flag in ruleset.flags if keys else ():
         for prerequisite in _named(flag_to_json(flag), "flag"):
             needed_by.setdefault(prerequisite, set()).add(flag.key)
-    return _closure(set(keys), lambda each: needed_by.get(each, set()))
+    return {key: _closure({key}, lambda each: needed_by.get(each, set())) for key in keys}
 
 
 def resting_on(ruleset: Ruleset, kind: str, key: str) -> dict[str, set[str]]:

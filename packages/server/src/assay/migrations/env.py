@@ -6,6 +6,7 @@ from alembic import context
 
 from assay.access import models as access
 from assay.analysis import models as analysis
+from assay.assignments import models as assignments
 from assay.audit import models as audit
 from assay.events import models as events
 from assay.experiments import models as experiments
@@ -17,7 +18,7 @@ from assay.shared.base_model import Base
 from assay.sources import models as sources
 
 # A table is known once its module is imported; naming them makes that visible.
-DOMAINS = (projects, jobs, metrics, experiments, events, audit, flags, access, sources, analysis)
+DOMAINS = (projects, jobs, metrics, experiments, events, audit, flags, access, sources, analysis, assignments)
 
 
 # Partitions are made by their migration; the models know the table they are parts of.

@@ -25,6 +25,7 @@ METHODS = {
     "group_sequential": "repeated interval of a group-sequential design",
     "always_valid": "confidence sequence",
     "bayesian": "posterior of a normal prior",
+    "cluster_cr2": "by cluster (CR2)",
     "cuped_per_arm": "CUPED",
     "cuped_ratio_per_arm": "CUPED for ratios",
     "post_stratified": "post-stratification",

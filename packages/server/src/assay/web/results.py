@@ -81,6 +81,7 @@ class Results:
     alarms: Sequence[str]
     reading: str
     excluded: Sequence[str]
+    assignment: Sequence[str]
     plot: Plot | None
     metrics: Sequence[MetricCard]
     outdated: Sequence[str]
@@ -121,6 +122,7 @@ def finished(
         alarms=document.alarms,
         reading=_reading(document.read),
         excluded=_excluded(document.excluded),
+        assignment=_assignment(document),
         plot=_plot(cards, level),
         metrics=cards,
         outdated=[] if document.exploration else _outdated(document, experiment, metrics),
@@ -196,11 +198,20 @@ def _judged_split(
     return Split(ratio.suspicious, sentence, p_value, causes, segments)
 
 
+def _assignment(document: Document) -> list[str]:
+    balanced = document.rerandomised
+    return [
+        *([] if document.clusters is None else document.clusters.notes),
+        *([] if balanced is None else [balanced.sentence]),
+    ]
+
+
 def _excluded(excluded: Excluded) -> list[str]:
     reasons = [
         (excluded.in_several_arms, "unit was", "units were", "seen in several arms"),
         (excluded.without_unit, "row names", "rows name", "no unit"),
         (excluded.without_arm, "row names", "rows name", "no arm"),
+        (excluded.without_cluster, "unit names", "units name", "no cluster"),
         *(
             (count, "unit is", "units are", f"in arm “{arm}”, which the experiment does not have")
             for arm, count in excluded.unknown_arms.items()

@@ -53,6 +53,11 @@ def _clusters_as_if_independent(count: int, rng: Rng) -> Bools:
     return welch(*arms).p_value < _ALPHA
 
 
+def _riders_of_windows_as_if_independent(count: int, rng: Rng) -> Bools:
+    arms = [normal(rng, count, 500, mean=rng.normal(0.0, 0.3, (count, 10)).mean(axis=1)) for _ in range(2)]
+    return welch(*arms).p_value < _ALPHA
+
+
 def _normal_instead_of_t(count: int, rng: Rng) -> Bools:
     found = welch(normal(rng, count, 6), normal(rng, count, 6))
     return np.abs(found.statistic) > -ndtri(_ALPHA / 2)
@@ -127,6 +132,14 @@ NEGATIVE_CONTROLS = tuple(
             20_000,
             20_000,
             _clusters_as_if_independent,
+        ),
+        (
+            "riders of 20 switched windows analysed as if independent",
+            Kind.AT_MOST,
+            0.05,
+            20_000,
+            20_000,
+            _riders_of_windows_as_if_independent,
         ),
         ("normal quantile for 6 units per arm", Kind.EQUAL, 0.05, 100_000, 20_000, _normal_instead_of_t),
         (

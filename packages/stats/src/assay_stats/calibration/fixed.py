@@ -3,11 +3,12 @@
 import numpy as np
 
 from assay_stats.adjustment import cuped_difference, pair_difference, post_stratified
+from assay_stats.balance import Population, acceptable_distance
 from assay_stats.bayesian import bayesian_normal
 from assay_stats.calibration.acceptance import Kind
 from assay_stats.calibration.claims import Claim, Rng, Simulate, at_any, in_blocks, one_by_one
 from assay_stats.calibration.worlds import bernoulli, normal, normal_pairs, revenue, sessions
-from assay_stats.clusters import ClusterTotals, cluster_difference
+from assay_stats.clusters import ClusterTotals, cluster_difference, clustered_difference
 from assay_stats.frequentist import delta_lift, fieller_lift, ratio_difference, welch
 from assay_stats.heterogeneity import segment_heterogeneity
 from assay_stats.margins import equivalence, non_inferiority, relative_non_inferiority
@@ -131,6 +132,45 @@ def _post_stratified(count: int, rng: Rng) -> Bools:
 def _clusters(count: int, rng: Rng) -> Bools:
     arms = [_few_clusters(rng, count) for _ in range(2)]
     return cluster_difference(*arms).p_value < _ALPHA
+
+
+def _switched_cities(count: int, rng: Rng) -> Bools:
+    arms = _windows(rng, count, cities=6, pairs=12)
+    by_city = [ClusterTotals(sizes.sum(axis=-1), totals.sum(axis=-1)) for sizes, totals in arms]
+    return clustered_difference(*by_city).p_value < _ALPHA
+
+
+def _one_switched_city(count: int, rng: Rng) -> Bools:
+    arms = _windows(rng, count, cities=1, pairs=20)
+    by_pair = [ClusterTotals(sizes[:, 0], totals[:, 0]) for sizes, totals in arms]
+    return clustered_difference(*by_pair).p_value < _ALPHA
+
+
+def _windows(rng: Rng, count: int, *, cities: int, pairs: int) -> list[tuple[Floats, Floats]]:
+    """Both arms of a switchback, `(count, cities, pairs)` windows; what happens wears off slowly."""
+    shocks = rng.normal(size=(2 * pairs, count, cities))
+    for window in range(1, 2 * pairs):
+        shocks[window] += 0.7 * shocks[window - 1]
+    shocks += rng.normal(0.0, 3.0, (count, cities))
+    paired = np.moveaxis(shocks, 0, -1).reshape(count, cities, pairs, 2)
+    first = rng.integers(0, 2, (count, cities, pairs))[..., None]
+    sizes = np.ones(first.shape[:-1])
+    return [(sizes, np.take_along_axis(paired, choice, -1)[..., 0]) for choice in (first, 1 - first)]
+
+
+def _rerandomised(count: int, rng: Rng) -> Bools:
+    """The first of the assignments that balances two covariates on which the outcome depends."""
+    found = np.empty(count, dtype=bool)
+    limit = acceptable_distance(2, share=0.1)
+    for experiment in range(count):
+        covariates = rng.normal(size=(40, 2))
+        treated = rng.random((60, 40)).argsort(axis=1) < 20  # noqa: PLR2004 — half of the units
+        distances = Population.of(covariates).imbalance(~treated, treated).distance
+        chosen = treated[int(np.argmax(distances <= limit))]
+        outcome = covariates.sum(axis=1) + rng.normal(size=40)
+        arms = Moments.from_values(outcome[~chosen]), Moments.from_values(outcome[chosen])
+        found[experiment] = welch(*arms).p_value < _ALPHA
+    return found
 
 
 def _few_clusters(rng: Rng, count: int) -> ClusterTotals:
@@ -380,6 +420,33 @@ FIXED_CLAIMS = tuple(
             0.004,
             200_000,
             in_blocks(_clusters),
+        ),
+        (
+            "first acceptable assignment of 60, Welch without adjustment",
+            "clusters",
+            Kind.AT_MOST,
+            0.05,
+            0.0,
+            10_000,
+            _rerandomised,
+        ),
+        (
+            "switchback of 6 cities, CR2 by city",
+            "clusters",
+            Kind.AT_MOST,
+            0.05,
+            0.004,
+            100_000,
+            in_blocks(_switched_cities),
+        ),
+        (
+            "switchback of one city, CR2 by pair of windows",
+            "clusters",
+            Kind.AT_MOST,
+            0.05,
+            0.004,
+            100_000,
+            in_blocks(_one_switched_city),
         ),
         (
             "non-inferiority at the margin",

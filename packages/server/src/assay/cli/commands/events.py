@@ -21,7 +21,8 @@ def show_status(project: str, environment: str, *, url: str, output: Format) -> 
 def forget(unit: str, project: str, environment: str, *, url: str) -> None:
     """Deletes a unit's events and says how many there were."""
     gone = asyncio.run(_forget(unit, _path(project, environment), url))
-    counted = ", ".join(f"{gone[name]:,} {name}" for name in ("buffered", "sealed", "rejected"))
+    names = ("buffered", "sealed", "rejected", "assignments")
+    counted = ", ".join(f"{gone[name]:,} {name}" for name in names)
     err.print(f"Deleted: {counted}")
 
 

@@ -1,5 +1,7 @@
 """What the experiment commands do: requests to the API, and experiments as people read them."""
 
+import asyncio
+import csv
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,9 +10,9 @@ from typing import Any
 
 from rich.markup import escape
 
-from assay.cli.client import Client
+from assay.cli.client import POLL_SECONDS, Client
 from assay.cli.commands.flag import InvalidFlagOption, Place, change_line, share_of
-from assay.cli.commands.resources import json_object
+from assay.cli.commands.resources import UnreadableFile, json_object
 from assay.cli.console import Format, err, out, print_json, table
 
 BASIS_POINTS = 10_000
@@ -62,6 +64,52 @@ def plan(subject: Subject, file: Path | None, *, template: str | None, output: F
     out.print_json(json.dumps(found["plan"]))
     if file is not None or template is not None:
         err.print(f"[bold]{subject.key}[/] is planned")
+
+
+def salt(subject: Subject, file: Path, unit: str, asked: dict[str, Any], *, output: Format) -> None:
+    """Searches for a balanced salt and prints what was found."""
+    body = {**asked, "units": _known_units(file, unit)}
+
+    async def work(client: Client) -> Any:  # noqa: ANN401 — JSON
+        address = f"{subject.address}/salt"
+        task = await client.post(address, body)
+        while task["state"] in {"PENDING", "PROCESSING"}:
+            await asyncio.sleep(POLL_SECONDS)
+            task = await client.get(f"{address}/{task['id']}")
+        return await client.get(f"{address}/{task['id']}/result")
+
+    found = subject.place.run(work)
+    if output is Format.JSON:
+        print_json(json.dumps(found, indent=2))
+        return
+    err.print(
+        f"Salt [bold]{found['salt']}[/] is in the plan: the first of {found['tried']:,} that is acceptable, "
+        f"distance {found['score']:.3g} of at most {found['threshold']:.3g}, largest difference "
+        f"{found['largest_difference']:.2f} standard deviations"
+    )
+
+
+def _known_units(file: Path, unit: str) -> list[dict[str, Any]]:
+    """The rows of a CSV file; a column of numbers is one of numbers, any other is one of words."""
+    with file.open(newline="", encoding="utf-8-sig") as text:
+        rows = list(csv.DictReader(text))
+    names = [name for name in (rows[0] if rows else {}) if name != unit]
+    if not rows or unit not in rows[0] or not names:
+        raise UnreadableFile(
+            f"{file.name} needs a header with the column {unit!r} and a column of what is known of each unit"
+        )
+    columns = {name: _numbers([row[name] for row in rows]) for name in names}
+    return [
+        {"unit": row[unit], "covariates": {name: columns[name][number] for name in names}}
+        for number, row in enumerate(rows)
+    ]
+
+
+def _numbers(values: list[str]) -> list[float] | list[str]:
+    try:
+        return [float(value) for value in values]
+    except ValueError:
+        return values
 
 
 def ready(subject: Subject, *, output: Format) -> bool:
