@@ -53,12 +53,17 @@ def collect(tables: Tables, plan: Plan, *, shows_sql: bool = True) -> Collected:
 
 
 def collect_rows(
-    table: Table, plan: Plan, excluded: Excluded, *, limits: Mapping[str, units.Limits] | None = None
+    table: Table, plan: Plan, excluded: Excluded, *, complete: Collection[str] = ()
 ) -> Collected:
-    """The same from a table that has one row per unit already."""
+    """The same from a table that has one row per unit already.
+
+    Args:
+        complete: Columns in which no unit lacks a value.
+    """
     table = assignment.with_labels(table, plan.segments)
-    limits = units.limits_of(table, plan.measures) if limits is None else limits
-    return _summed(Sample(table, limits), plan, Collected(Cut({}), excluded), complete=())
+    complete = {*complete, *(each.column for each in plan.measures if each.number in complete)}
+    sample = Sample(table, units.limits_of(table, plan.measures))
+    return _summed(sample, plan, Collected(Cut({}), excluded), complete=complete)
 
 
 def statement(tables: Tables, plan: Plan, limits: Mapping[str, units.Limits], *, dialect: str) -> Table:

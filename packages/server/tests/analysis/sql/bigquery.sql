@@ -242,11 +242,11 @@ FROM (
                       NULL
                     )
                   ) AS `n0`,
-                  CAST(SUM(IF((
+                  CAST(COUNTIF((
                     `t21`.`name` = 'order'
                   ) AND (
                     `t21`.`at` >= `t21`.`first_at`
-                  ), 1, 0)) AS FLOAT64) AS `n1`,
+                  )) AS FLOAT64) AS `n1`,
                   SUM(
                     IF(
                       (
@@ -930,11 +930,11 @@ FROM (
                 NULL
               )
             ) AS `n0`,
-            CAST(SUM(IF((
+            CAST(COUNTIF((
               `t21`.`name` = 'order'
             ) AND (
               `t21`.`at` >= `t21`.`first_at`
-            ), 1, 0)) AS FLOAT64) AS `n1`,
+            )) AS FLOAT64) AS `n1`,
             SUM(
               IF(
                 (

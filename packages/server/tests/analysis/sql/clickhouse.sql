@@ -243,17 +243,11 @@ FROM (
                       "t21"."at" >= "t21"."first_at"
                     )
                   ) AS "n0",
-                  CAST(SUM(
-                    CASE
-                      WHEN (
-                        "t21"."name" = 'order'
-                      ) AND (
-                        "t21"."at" >= "t21"."first_at"
-                      )
-                      THEN 1
-                      ELSE 0
-                    END
-                  ) AS Nullable(Float64)) AS "n1",
+                  CAST(countIf((
+                    "t21"."name" = 'order'
+                  ) AND (
+                    "t21"."at" >= "t21"."first_at"
+                  )) AS Nullable(Float64)) AS "n1",
                   sumIf(
                     "t21"."value",
                     (
@@ -998,17 +992,11 @@ FROM (
                 "t21"."at" >= "t21"."first_at"
               )
             ) AS "n0",
-            CAST(SUM(
-              CASE
-                WHEN (
-                  "t21"."name" = 'order'
-                ) AND (
-                  "t21"."at" >= "t21"."first_at"
-                )
-                THEN 1
-                ELSE 0
-              END
-            ) AS Nullable(Float64)) AS "n1",
+            CAST(countIf((
+              "t21"."name" = 'order'
+            ) AND (
+              "t21"."at" >= "t21"."first_at"
+            )) AS Nullable(Float64)) AS "n1",
             sumIf(
               "t21"."value",
               (

@@ -272,11 +272,13 @@ FROM (
                       NULL
                     )
                   ) AS `n0`,
-                  CAST(SUM(IF((
-                    `t21`.`name` = 'order'
-                  ) AND (
-                    `t21`.`at` >= `t21`.`first_at`
-                  ), 1, 0)) AS DOUBLE) AS `n1`,
+                  CAST(SUM(
+                    CAST((
+                      `t21`.`name` = 'order'
+                    ) AND (
+                      `t21`.`at` >= `t21`.`first_at`
+                    ) AS BIGINT)
+                  ) AS DOUBLE) AS `n1`,
                   SUM(
                     IF(
                       (
@@ -1018,11 +1020,13 @@ FROM (
                 NULL
               )
             ) AS `n0`,
-            CAST(SUM(IF((
-              `t21`.`name` = 'order'
-            ) AND (
-              `t21`.`at` >= `t21`.`first_at`
-            ), 1, 0)) AS DOUBLE) AS `n1`,
+            CAST(SUM(
+              CAST((
+                `t21`.`name` = 'order'
+              ) AND (
+                `t21`.`at` >= `t21`.`first_at`
+              ) AS BIGINT)
+            ) AS DOUBLE) AS `n1`,
             SUM(
               IF(
                 (

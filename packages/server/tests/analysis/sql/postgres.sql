@@ -250,17 +250,12 @@ FROM (
                     ) AND (
                       "t21"."at" >= "t21"."first_at"
                     )) AS "n0",
-                  CAST(SUM(
-                    CASE
-                      WHEN (
-                        "t21"."name" = 'order'
-                      ) AND (
-                        "t21"."at" >= "t21"."first_at"
-                      )
-                      THEN 1
-                      ELSE 0
-                    END
-                  ) AS DOUBLE PRECISION) AS "n1",
+                  CAST(COUNT(*) FILTER(WHERE
+                    (
+                      "t21"."name" = 'order'
+                    ) AND (
+                      "t21"."at" >= "t21"."first_at"
+                    )) AS DOUBLE PRECISION) AS "n1",
                   SUM("t21"."value") FILTER(WHERE
                     (
                       "t21"."name" = 'order'
@@ -1074,17 +1069,12 @@ FROM (
               ) AND (
                 "t21"."at" >= "t21"."first_at"
               )) AS "n0",
-            CAST(SUM(
-              CASE
-                WHEN (
-                  "t21"."name" = 'order'
-                ) AND (
-                  "t21"."at" >= "t21"."first_at"
-                )
-                THEN 1
-                ELSE 0
-              END
-            ) AS DOUBLE PRECISION) AS "n1",
+            CAST(COUNT(*) FILTER(WHERE
+              (
+                "t21"."name" = 'order'
+              ) AND (
+                "t21"."at" >= "t21"."first_at"
+              )) AS DOUBLE PRECISION) AS "n1",
             SUM("t21"."value") FILTER(WHERE
               (
                 "t21"."name" = 'order'

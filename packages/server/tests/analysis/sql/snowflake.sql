@@ -242,11 +242,11 @@ FROM (
                       NULL
                     )
                   ) AS "n0",
-                  CAST(SUM(IFF((
+                  CAST(COUNT_IF((
                     "t21"."name" = 'order'
                   ) AND (
                     "t21"."at" >= "t21"."first_at"
-                  ), 1, 0)) AS DOUBLE) AS "n1",
+                  )) AS DOUBLE) AS "n1",
                   SUM(
                     IFF(
                       (
@@ -1063,11 +1063,11 @@ FROM (
                 NULL
               )
             ) AS "n0",
-            CAST(SUM(IFF((
+            CAST(COUNT_IF((
               "t21"."name" = 'order'
             ) AND (
               "t21"."at" >= "t21"."first_at"
-            ), 1, 0)) AS DOUBLE) AS "n1",
+            )) AS DOUBLE) AS "n1",
             SUM(
               IFF(
                 (
