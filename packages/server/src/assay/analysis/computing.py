@@ -3,14 +3,16 @@
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from typing import Any
 
+import ibis
 from ibis import to_sql
 from ibis.expr.types import Table
 
 from assay.analysis import aggregate, assignment, daily, units
 from assay.analysis.activity import activity
 from assay.analysis.assignment import ARM, dimension_column
-from assay.analysis.collected import ByMetric, Collected, Cut, Excluded, Looks, QuantileFound, Segment
+from assay.analysis.collected import Collected, Cut, Excluded, Looks, QuantileFound, Segment
 from assay.analysis.plan import Plan
 from assay.analysis.properties import dialect_of
 from assay.analysis.quantiles import quantiles_of
@@ -22,11 +24,18 @@ Tables = Mapping[str | None, Table]
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The unit table, ready to be summed, and how its measures were cut off."""
+    """The unit table, ready to be summed.
+
+    Attributes:
+        limits: Where each measure is cut off.
+        days: What each day added to each unit, where looks are wanted.
+        arms: Where units name their arm by its place among these; None where they name it themselves.
+    """
 
     table: Table
     limits: Mapping[str, units.Limits]
     days: Table | None = None
+    arms: Sequence[str] | None = None
 
 
 def collect(tables: Tables, plan: Plan, *, shows_sql: bool = True) -> Collected:
@@ -140,9 +149,12 @@ def _sample(tables: Tables, members: Table, plan: Plan, kept: ExitStack, *, dial
     else:
         table = units.of_days(days, members, plan.numbers)
     # Who the units are has done its work, and names take more room than numbers.
+    arms = [arm.key for arm in plan.arms]
     dimensions = [dimension_column(each.key) for each in plan.segments]
-    table = keep(table.select(ARM, *dimensions, *(number.column for number in plan.numbers)), kept)
-    return Sample(table, units.limits_of(table, plan.measures), days)
+    place = ibis.cases(*((table[ARM] == arm, number) for number, arm in enumerate(arms))).cast("int16")
+    narrow = table.select(*dimensions, *(number.column for number in plan.numbers), **{ARM: place})
+    table = keep(narrow, kept)
+    return Sample(table, units.limits_of(table, plan.measures), days, arms)
 
 
 def _days(tables: Tables, members: Table, plan: Plan, *, dialect: str) -> Table:
@@ -164,7 +176,8 @@ def _summed(sample: Sample, plan: Plan, base: Collected, *, complete: Collection
 
     def cut(by: Sequence[str]) -> Mapping[tuple[str, ...], Cut]:
         groups = aggregate.collect(table, blocks, by=(*by, ARM), complete=complete, shifts=shifts)
-        return _cuts(groups, quantiles_of(table, plan.metrics, (*by, ARM), [group.by for group in groups]))
+        quantiles = quantiles_of(table, plan.metrics, (*by, ARM), [group.by for group in groups])
+        return _cuts(groups, quantiles, sample.arms)
 
     whole = cut(()).get((), Cut({}))
     segments = [
@@ -198,12 +211,21 @@ def _by_size(item: tuple[tuple[str, ...], Cut]) -> tuple[int, str]:
 
 
 def _cuts(
-    groups: Sequence[aggregate.Group], quantiles: Mapping[tuple[str, ...], ByMetric[QuantileFound]]
+    groups: Sequence[aggregate.Group],
+    quantiles: Mapping[tuple[str, ...], Mapping[str, Mapping[Any, QuantileFound]]],
+    arms: Sequence[str] | None,
 ) -> dict[tuple[str, ...], Cut]:
+    def name_of(arm: Any) -> str:  # noqa: ANN401 — a name or a place
+        return arm if arms is None else arms[arm]
+
     cuts: dict[tuple[str, ...], Cut] = {}
     for group in groups:
-        label, arm = tuple(group.by[:-1]), group.by[-1]
-        known = cuts.get(label) or Cut({}, {}, quantiles.get(label, {}))
+        label, arm = tuple(group.by[:-1]), name_of(group.by[-1])
+        own = {
+            key: {name_of(each): found for each, found in by.items()}
+            for key, by in quantiles.get(label, {}).items()
+        }
+        known = cuts.get(label) or Cut({}, {}, own)
         moments = {key: {**known.moments.get(key, {}), arm: found} for key, found in group.moments.items()}
         cuts[label] = replace(known, units={**known.units, arm: group.units}, moments=moments)
     return cuts

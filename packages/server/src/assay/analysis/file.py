@@ -180,9 +180,7 @@ def _arms(rows: Table) -> list[str]:
     return arms
 
 
-def _metrics(
-    request: FileRequest, rows: Table, ranges: Mapping[str, "_Range"]
-) -> tuple[MetricPlan, ...]:
+def _metrics(request: FileRequest, rows: Table, ranges: Mapping[str, "_Range"]) -> tuple[MetricPlan, ...]:
     answers = _answers(rows, request.metrics, ranges)
     single = [
         MetricPlan(
@@ -253,7 +251,9 @@ def _ranges(table: Table, columns: Sequence[str]) -> dict[str, _Range]:
 def _answers(rows: Table, columns: Sequence[str], ranges: Mapping[str, _Range]) -> frozenset[str]:
     """The columns of TRUE/FALSE, or of numbers that are only ever 0 or 1: answers to a yes-or-no question."""
     kinds = {column: rows[f"metric:{column}"].type() for column in columns}
-    unit_ends = {column for column in columns if ranges[column].low in {0, 1} and ranges[column].high in {0, 1}}
+    unit_ends = {
+        column for column in columns if ranges[column].low in {0, 1} and ranges[column].high in {0, 1}
+    }
     certain = {column for column in columns if kinds[column].is_boolean()}
     certain |= {column for column in unit_ends if kinds[column].is_integer()}
     return frozenset(certain) | _only_zero_or_one(rows, sorted(unit_ends - certain))

@@ -241,7 +241,9 @@ def _left_out(rows: Table) -> dict[str, int]:
 
 def _is_distinct(rows: Table) -> bool:
     each = rows.select(UNIT).distinct()
-    ((all_rows,), (units,)) = (records(table.aggregate(n=table.count()))[0].values() for table in (rows, each))
+    ((all_rows,), (units,)) = (
+        records(table.aggregate(n=table.count()))[0].values() for table in (rows, each)
+    )
     return all_rows == units
 
 

@@ -13,7 +13,7 @@ SPILLING = {"preserve_insertion_order": False}
 
 
 class LocalEngine(Backend):
-    """Ibis' DuckDB, which asks for the columns of a table without loading Arrow: 30 MB and a tenth of a second."""
+    """Ibis' DuckDB, which asks for the columns of a table without loading Arrow, whose libraries are large."""
 
     def get_schema(
         self, table_name: str, *, catalog: str | None = None, database: str | None = None
@@ -28,7 +28,7 @@ class LocalEngine(Backend):
         return ibis.schema({name: read(kind, nullable=null == "YES") for name, kind, null, *_ in found})
 
 
-def local_engine(**settings: Any) -> Backend:
+def local_engine(**settings: str | bool | int) -> Backend:
     """A DuckDB in memory that loads nothing from the network.
 
     Args:
