@@ -22,7 +22,8 @@ from ibis.expr.types import Table
 from assay.analysis.computing import collect
 from assay.analysis.experiment import Options, complete
 from assay.analysis.plan import Plan
-from assay.analysis.refresh import refresh
+from assay.analysis.refresh import Events, refresh
+from assay.analysis.stored import Shelf
 from assay.sources.service import local_engine
 
 DAYS, GOAL = 60, 0.1
@@ -66,7 +67,13 @@ def _full(folder: Path) -> object:
 
 def _refresh(folder: Path, stored: Path, days: int) -> object:
     engine = local_engine()
-    return refresh(engine, _events(engine, folder), _plan(), stored, until=START + timedelta(days=days))
+    end = START + timedelta(days=days)
+    first = START - timedelta(days=7)
+    marks = {
+        int((first + timedelta(days=day)).timestamp()) // 86_400: "" for day in range((end - first).days)
+    }
+    events = Events(_events(engine, folder), marks)
+    return refresh(Shelf(engine, stored), events, _plan(), until=end)
 
 
 def _plan() -> Plan:

@@ -1,7 +1,8 @@
 """Who was exposed to what, when first, and what was known of them then."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import ibis
 from ibis.expr.types import Table, Value
@@ -78,17 +79,22 @@ def assigned(first: Table, plan: Plan) -> Table:
 
 def counted(first: Table, plan: Plan) -> tuple[dict[str, int], Excluded]:
     """Units per arm of the experiment, and what does not count."""
-    grouped = first.group_by(ARM, IN_SEVERAL).aggregate(units=first.count())
+    return counts_of(records(first.group_by(ARM, IN_SEVERAL).aggregate(units=first.count())), plan)
+
+
+def counts_of(groups: Sequence[Mapping[str, Any]], plan: Plan) -> tuple[dict[str, int], Excluded]:
+    """The same from `units` by arm and whether they were in several."""
     units: Counter[str] = Counter()
     in_several = 0
-    for row in records(grouped):
+    for row in groups:
         in_several += row["units"] if row[IN_SEVERAL] else 0
         if not row[IN_SEVERAL] or plan.double_exposure is DoubleExposure.FIRST_ARM:
             units[row[ARM]] += row["units"]
     arms = {arm.key for arm in plan.arms}
-    unknown = Counter({arm: count for arm, count in units.items() if arm not in arms})
+    counts = {arm: count for arm, count in units.items() if count}
+    unknown = Counter({arm: count for arm, count in counts.items() if arm not in arms})
     return (
-        {arm: count for arm, count in units.items() if arm in arms},
+        {arm: count for arm, count in counts.items() if arm in arms},
         Excluded(in_several_arms=in_several, unknown_arms=dict(unknown.most_common(MOST_UNKNOWN_ARMS))),
     )
 

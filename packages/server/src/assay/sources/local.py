@@ -1,4 +1,4 @@
-"""The DuckDB of this process, and taking small answers out of engines; Arrow is loaded only for large ones."""
+"""The DuckDB of this process, and small answers out of engines; Arrow is loaded only for large ones."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ SPILLING = {"preserve_insertion_order": False}
 
 
 class LocalEngine(Backend):
-    """Ibis' DuckDB, which asks for the columns of a table without loading Arrow, whose libraries are large."""
+    """Ibis' DuckDB, which asks for the columns of a table without loading Arrow; its libraries are large."""
 
     def get_schema(
         self, table_name: str, *, catalog: str | None = None, database: str | None = None
