@@ -86,19 +86,21 @@ def statement(tables: Tables, plan: Plan, limits: Mapping[str, units.Limits], *,
     return aggregate.sums(table, blocks, by=(ARM,), complete=_complete(plan), shifts=none)
 
 
+def sql_of(tables: Tables, plan: Plan, limits: Mapping[str, units.Limits], *, dialect: str) -> dict[str, str]:
+    """The query of each metric alone."""
+    return {
+        metric.key: to_sql(statement(tables, plan.only(metric), limits, dialect=dialect), dialect=dialect)
+        for metric in plan.metrics
+    }
+
+
 def _measured(
     tables: Tables, members: Table, plan: Plan, base: Collected, *, dialect: str, shows_sql: bool
 ) -> Collected:
     with ExitStack() as kept:
         sample = _sample(tables, members, plan, kept, dialect=dialect)
         found = _summed(sample, plan, base, complete=_complete(plan))
-    sql = {
-        metric.key: to_sql(
-            statement(tables, plan.only(metric), sample.limits, dialect=dialect), dialect=dialect
-        )
-        for metric in (plan.metrics if shows_sql else ())
-    }
-    return replace(found, sql=sql)
+    return replace(found, sql=sql_of(tables, plan, sample.limits, dialect=dialect) if shows_sql else {})
 
 
 def _one_by_one(
@@ -216,7 +218,7 @@ def _cuts(
     arms: Sequence[str] | None,
 ) -> dict[tuple[str, ...], Cut]:
     def name_of(arm: Any) -> str:  # noqa: ANN401 — a name or a place
-        return arm if arms is None else arms[arm]
+        return str(arm if arms is None else arms[arm])
 
     cuts: dict[tuple[str, ...], Cut] = {}
     for group in groups:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio.from_thread
@@ -43,7 +44,8 @@ def handlers(settings: Settings, database: Database, url: str) -> Mapping[str, H
         await task.report(0.1, "reading events")
         facts = partial(events.facts, settings, url, environment_id=place.id)
         reader = gathering.Reader(settings, database, task, places)
-        result = await anyio.to_thread.run_sync(_analyze, experiment, measured, facts, reader)
+        folder = events.derived_folder(settings, place.id) / experiment.key
+        result = await anyio.to_thread.run_sync(_analyze, experiment, measured, facts, reader, folder)
         await guarding.act_on(database, project, experiment, result["document"]["halts"])
         return result
 
@@ -60,19 +62,24 @@ def _analyze(
     measured: list[MetricOut],
     facts_of: Callable[..., AbstractContextManager["Facts"]],
     reader: gathering.Reader,
+    folder: Path,
 ) -> dict[str, Any]:
     # The engine and its statistics are loaded by the first analysis, not by every start.
     from assay.analysis.bundle import to_json  # noqa: PLC0415
+    from assay.analysis.days import Kept, observe_days  # noqa: PLC0415
     from assay.analysis.experiment import observe_events, plan_of  # noqa: PLC0415
     from assay.analysis.record import concluded, write  # noqa: PLC0415
     from assay.sources.service import local_engine  # noqa: PLC0415
 
-    engine = local_engine()
-    plan = plan_of(experiment, measured, now=utc_now())
+    engine, now = local_engine(keeps_order=False), utc_now()
+    plan = plan_of(experiment, measured, now=now)
+    kept = Kept(folder, partial(_of_phase, experiment=experiment), _phase(experiment))
     with facts_of(engine, experiment=experiment.key, names=_event_names(measured)) as facts:
-        rows = _of_phase(facts.table, experiment)
-        tables, unread = _beside(engine, rows, plan, reader)
-        record = observe_events(tables, plan, unread)
+        is_whole = reader.places.exposed is None and not plan.sources
+        record = observe_days(engine, facts, plan, kept, now=now) if is_whole else None
+        if record is None:
+            tables, unread = _beside(engine, kept.counting(facts.table), plan, reader)
+            record = observe_events(tables, plan, unread)
     return {"document": concluded(record).model_dump(mode="json"), "record": to_json(write(record))}
 
 
@@ -94,6 +101,13 @@ def _beside(
         except UnusableTable as error:
             found.unread[key] = f"table {key!r}: {error.message}"
     return tables, found.unread
+
+
+def _phase(experiment: ExperimentOut) -> str:
+    """Names the phase: a later one counts other exposures."""
+    if experiment.phase is None or experiment.phase.number == 1:
+        return "1"
+    return f"{experiment.phase.number}-{experiment.phase.started_at:%Y%m%dT%H%M%S%f}"
 
 
 def _of_phase(rows: "Table", experiment: ExperimentOut) -> "Table":

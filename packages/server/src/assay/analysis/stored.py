@@ -202,6 +202,9 @@ class Shelf:
 
 def keep_newest(folder: Path) -> None:
     """Deletes the stored days of plans that were not asked for lately, beside the one in this folder."""
+    if not folder.is_dir():
+        return
+    folder.touch()
     others = [each for each in folder.parent.iterdir() if each.is_dir() and each != folder]
     for each in sorted(others, key=lambda path: path.stat().st_mtime, reverse=True)[PLANS_KEPT - 1 :]:
         shutil.rmtree(each, ignore_errors=True)

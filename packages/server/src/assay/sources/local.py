@@ -5,11 +5,9 @@ from typing import Any
 import duckdb
 import ibis
 from ibis.backends.duckdb import Backend
+from ibis.backends.sql.datatypes import DuckDBType
 from ibis.common.exceptions import TableNotFound
 from ibis.expr.types import Table
-
-SPILLING = {"preserve_insertion_order": False}
-"""For queries whose rows have no order of their own: DuckDB then holds back fewer of them."""
 
 
 class LocalEngine(Backend):
@@ -24,18 +22,24 @@ class LocalEngine(Backend):
             found = self.con.execute(f"DESCRIBE {place}").fetchall()
         except duckdb.CatalogException as error:
             raise TableNotFound(table_name) from error
-        read = self.compiler.type_mapper.from_string
-        return ibis.schema({name: read(kind, nullable=null == "YES") for name, kind, null, *_ in found})
+        return ibis.schema(
+            {name: DuckDBType.from_string(kind, nullable=null == "YES") for name, kind, null, *_ in found}
+        )
 
 
-def local_engine(**settings: str | bool | int) -> Backend:
+def local_engine(*, keeps_order: bool = True) -> Backend:
     """A DuckDB in memory that loads nothing from the network.
 
     Args:
-        settings: Further ones of DuckDB's own.
+        keeps_order: Whether rows without an order come as they stand in their file; without it a query holds
+            back fewer of them.
     """
     engine = LocalEngine()
-    engine.do_connect(autoinstall_known_extensions=False, autoload_known_extensions=False, **settings)
+    engine.do_connect(
+        autoinstall_known_extensions=False,
+        autoload_known_extensions=False,
+        preserve_insertion_order=keeps_order,
+    )
     return engine
 
 
