@@ -463,6 +463,7 @@ SELECT
   "t26"."arm" AS "arm",
   "t26"."day" AS "day",
   SUM("t26"."enters") AS "units",
+  COUNT(*) AS "unit_days",
   SUM(
     COALESCE(
       CAST(CASE

@@ -500,6 +500,7 @@ SELECT
   `t26`.`arm`,
   `t26`.`day`,
   SUM(`t26`.`enters`) AS `units`,
+  COUNT(*) AS `unit_days`,
   SUM(
     COALESCE(
       CAST(IF(
