@@ -11,7 +11,7 @@ from ibis.expr.types import Table
 
 from assay.analysis import aggregate, assignment, daily, units
 from assay.analysis.activity import activity
-from assay.analysis.assignment import ARM, dimension_column
+from assay.analysis.assignment import ARM, UNIT, dimension_column
 from assay.analysis.collected import Collected, Cut, Excluded, Looks, QuantileFound, Segment
 from assay.analysis.plan import Plan
 from assay.analysis.properties import dialect_of
@@ -98,9 +98,34 @@ def _measured(
     tables: Tables, members: Table, plan: Plan, base: Collected, *, dialect: str, shows_sql: bool
 ) -> Collected:
     with ExitStack() as kept:
-        sample = _sample(tables, members, plan, kept, dialect=dialect)
-        found = _summed(sample, plan, base, complete=_complete(plan))
-    return replace(found, sql=sql_of(tables, plan, sample.limits, dialect=dialect) if shows_sql else {})
+        if plan.days_tell_all:
+            days = keep(_days(tables, members, plan, dialect=dialect), kept)
+            limits = units.limits_of(days, plan.measures)
+            found = _telescoped(days, members, plan, base, limits, kept)
+        else:
+            sample = _sample(tables, members, plan, kept, dialect=dialect)
+            limits = sample.limits
+            found = _summed(sample, plan, base, complete=_complete(plan))
+    return replace(found, sql=sql_of(tables, plan, limits, dialect=dialect) if shows_sql else {})
+
+
+def _telescoped(
+    days: Table,
+    members: Table,
+    plan: Plan,
+    base: Collected,
+    limits: Mapping[str, units.Limits],
+    kept: ExitStack,
+) -> Collected:
+    """From days alone: the latest look is the whole, and no table of all units is needed for it."""
+    pilot = keep(members.limit(aggregate.PILOT_UNITS), kept)
+    few = units.of_days(days.semi_join(pilot, UNIT), pilot, plan.numbers)
+    blocks = aggregate.blocks_of(plan.metrics)
+    shifts = aggregate.pilot_shifts(units.with_measures(few, plan.measures, limits), blocks)
+    sums = daily.daily_sums(days, blocks, plan.measures, limits=limits, shifts=shifts)
+    looks = daily.looks_of(records(sums), blocks, shifts)
+    whole = replace(base.whole, moments=daily.latest(looks))
+    return replace(base, whole=whole, looks={metric.key: looks for metric in plan.metrics})
 
 
 def _one_by_one(

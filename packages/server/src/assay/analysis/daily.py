@@ -110,6 +110,11 @@ def looks_of(
     return Looks(calendar, units, moments)
 
 
+def latest(looks: Looks) -> dict[str, dict[str, JointMoments]]:
+    """The moments at the end of the last day, per block and arm."""
+    return {key: {arm: found[-1] for arm, found in arms.items()} for key, arms in looks.moments.items()}
+
+
 def _walked(rows: Table, measures: Sequence[Measure]) -> Table:
     names = {measure.number for measure in measures} | {
         measure.counted_by for measure in measures if measure.counted_by is not None

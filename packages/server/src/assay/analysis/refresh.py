@@ -18,7 +18,7 @@ from ibis.expr.types import Table
 from assay.analysis import aggregate, assignment, daily, units
 from assay.analysis.activity import DAY, activity
 from assay.analysis.assignment import ARM, IN_SEVERAL, UNIT
-from assay.analysis.collected import Collected, Cut, Looks
+from assay.analysis.collected import Collected, Cut
 from assay.analysis.conditions import FIRST_AT, SECONDS_PER_DAY, day_of
 from assay.analysis.plan import DoubleExposure, Number, Plan
 from assay.analysis.reading import keep, records
@@ -74,12 +74,8 @@ class _News:
 def can_refresh(plan: Plan) -> bool:
     """Whether a plan's days add up: no number needs the order of events, no cap all units at once."""
     return (
-        plan.has_looks
-        and bool(plan.metrics)
-        and not plan.segments
+        plan.days_tell_all
         and plan.double_exposure is DoubleExposure.LEAVE_OUT
-        and all(metric.quantile is None for metric in plan.metrics)
-        and all(measure.cap_quantile is None and measure.floor_quantile is None for measure in plan.measures)
         and all(number.source is None and _adds_up(number) for number in plan.numbers)
     )
 
@@ -300,14 +296,10 @@ def _collected(known: Stored, plan: Plan) -> Collected:
     looks = daily.looks_of(days, blocks, known.shifts or {})
     counts, excluded = assignment.counts_of(known.counts, plan)
     return Collected(
-        whole=Cut(counts, _last(looks)),
+        whole=Cut(counts, daily.latest(looks)),
         excluded=excluded,
         looks={metric.key: looks for metric in plan.metrics},
     )
-
-
-def _last(looks: Looks) -> dict[str, Any]:
-    return {key: {arm: found[-1] for arm, found in arms.items()} for key, arms in looks.moments.items()}
 
 
 def _first_line(error: Exception) -> str:
