@@ -1,8 +1,13 @@
-"""Analysis beside the same questions written by hand, in turns on the same files: seconds and peak memory.
+"""Analysis beside the same questions written by hand, in turns on the same files: processor time and memory.
 
     uv run --group bench python bench/analysis/measure.py [--scale 1] [--rounds 3]
 
-Goals are ratios of one run: load on the machine changes both sides.
+Goals are ratios of one run: load on the machine changes both sides. What is compared is processor time, which
+neighbours disturb less than the clock; the seconds of the best call stand beside it.
+
+Of a table of units four sides are measured. `sums` only adds up its five columns, the least that anything
+can do that reads them. The peer asks DuckDB for averages and variances in one query, as `hand` does, so that
+nothing that reads the columns can be faster than the peer by more than `sums` is.
 """
 
 # ruff: noqa: PLC0415 — a child process loads only what it measures
@@ -26,6 +31,8 @@ if TYPE_CHECKING:
 
 CASES = ("events", "cuped", "looks", "units")
 GOAL, MEMORY_GOAL, TEA_GOAL = 1.3, 1.3, 4.0
+UNIT_SIDES = ("sums", "hand", "assay", "tea")
+EVENT_SIDES = ("hand", "assay", "bounded")
 HOURS = 168
 
 
@@ -48,23 +55,34 @@ def main() -> int:
 
 
 def _compared(case: str, folder: str, rounds: int) -> bool:
-    sides = ["hand", "assay", "bounded" if case == "events" else None, "tea" if case == "units" else None]
-    runs: dict[str, list[dict[str, float]]] = {side: [] for side in sides if side}
+    sides = {"units": UNIT_SIDES, "events": EVENT_SIDES}.get(case, ("hand", "assay"))
+    runs: dict[str, list[dict[str, float]]] = {side: [] for side in sides}
     for _ in range(rounds):
         for side, found in runs.items():
             found.append(_run(case, side, folder))
-    best = {side: min(run["seconds"] for run in found) for side, found in runs.items()}
-    peak = {side: min(run["mib"] for run in found) for side, found in runs.items()}
-    for side, seconds in best.items():
-        times = seconds / best["hand"]
-        print(f"{case:7} {side:8} {seconds:8.3f} s {times:6.2f} x {peak[side]:7.0f} MiB", flush=True)
-    met = best["assay"] <= GOAL * best["hand"]
+    best = {
+        side: {name: min(run[name] for run in found) for name in found[0]} for side, found in runs.items()
+    }
+    for side, found in best.items():
+        times, space = (found[name] / best["hand"][name] for name in ("cpu", "mib"))
+        print(
+            f"{case:7} {side:8} {found['cpu']:8.3f} s of processor {times:6.2f} x "
+            f"{found['mib']:7.0f} MiB {space:6.2f} x {found['seconds']:8.3f} s by the clock",
+            flush=True,
+        )
+    met = best["assay"]["cpu"] <= GOAL * best["hand"]["cpu"]
     if case != "units":
-        met &= peak["assay"] <= MEMORY_GOAL * peak["hand"]
-    if "tea" in best:
-        met &= best["tea"] >= TEA_GOAL * best["assay"]
+        met &= best["assay"]["mib"] <= MEMORY_GOAL * best["hand"]["mib"]
+    else:
+        met &= _beats_the_peer(best)
     print(f"{case:7} {'met' if met else 'MISSED'}")
     return met
+
+
+def _beats_the_peer(best: dict[str, dict[str, float]]) -> bool:
+    faster, most = (best["tea"]["cpu"] / best[side]["cpu"] for side in ("assay", "sums"))
+    print(f"units   {faster:.2f} x faster than the peer where a bare scan is {most:.2f} x")
+    return faster >= TEA_GOAL
 
 
 def _run(case: str, side: str, folder: str) -> dict[str, float]:
@@ -78,15 +96,30 @@ def _run(case: str, side: str, folder: str) -> dict[str, float]:
 
 
 def _child(case: str, side: str, folder: str, calls: str) -> dict[str, float]:
-    action = {"hand": _hand, "assay": _assay, "bounded": _bounded, "tea": _tea}[side](case, folder)
-    seconds = min(_timed(action) for _ in range(int(calls)))
-    return {"seconds": seconds, "mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+    action = {"hand": _hand, "sums": _sums, "assay": _assay, "bounded": _bounded, "tea": _tea}[side](
+        case, folder
+    )
+    timed = [_timed(action) for _ in range(int(calls))]
+    return {
+        "seconds": min(seconds for seconds, _ in timed),
+        "cpu": min(cpu for _, cpu in timed),
+        "mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
 
 
-def _timed(action: Callable[[], object]) -> float:
-    start = time.perf_counter()
+def _timed(action: Callable[[], object]) -> tuple[float, float]:
+    clock, processor = time.perf_counter(), time.process_time()
     action()
-    return time.perf_counter() - start
+    return time.perf_counter() - clock, time.process_time() - processor
+
+
+def _sums(case: str, folder: str) -> Callable[[], object]:
+    del case
+    import duckdb
+    import hand
+
+    con = duckdb.connect(config={"threads": 2})
+    return lambda: hand.sums(con, f"{folder}/units.parquet")
 
 
 def _hand(case: str, folder: str) -> Callable[[], object]:
@@ -116,7 +149,7 @@ def _assay(case: str, folder: str, memory: str | None = None) -> Callable[[], ob
             covariates={"latency": "latency_before"},
         )
         return lambda: analyze_file(request)
-    engine = local_engine()
+    engine = local_engine(keeps_order=False)
     engine.con.execute("SET threads = 2")
     if memory is not None:
         engine.con.execute(f"SET memory_limit = '{memory}'; SET temp_directory = '{folder}/scratch'")

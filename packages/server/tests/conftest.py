@@ -52,9 +52,10 @@ def empty_database_url(server_url: str) -> str:
 
 
 @pytest.fixture
-def settings(database_url: str) -> Settings:
-    """Settings over the test database, untouched by the environment."""
-    return Settings.model_validate({"database_url": database_url, "worker_enabled": False})
+def settings(database_url: str, tmp_path: Path) -> Settings:
+    """Settings over the test database and a folder of the test's own, untouched by the environment."""
+    values = {"database_url": database_url, "data_directory": tmp_path / "data", "worker_enabled": False}
+    return Settings.model_validate(values)
 
 
 @pytest.fixture

@@ -67,7 +67,8 @@ class Lake:
             environment_id=self.environment_id,
             experiment="e",
             names=names,
-            **span,
+            since=span.get("since"),
+            until=span.get("until"),
         ) as facts:
             rows = facts.table.to_pyarrow().to_pylist()
         engine.disconnect()

@@ -92,7 +92,8 @@ def _sum(joined: Table, quantity: Quantity, window: Window | None, *, dialect: s
     if window is not None:
         counts &= conditions.within(joined, window)
     if quantity.aggregate == "count":
-        return ibis.ifelse(counts, 1, 0).sum().cast("float64")
+        # Not a sum of ones, whose running total takes four times the room of a count.
+        return joined.count(where=counts).cast("float64")
     return _value(joined, quantity, dialect=dialect).sum(where=counts)
 
 

@@ -71,9 +71,7 @@ def collect(
         shifts: What to subtract from each column; found in a first look at some units if not given.
     """
     shifts = pilot_shifts(table, blocks) if shifts is None else shifts
-    found = _complete_sums(table, blocks, by=by, complete=complete, shifts=shifts)
-    if found is None:
-        found = records(sums(table, blocks, by=by, complete=complete, shifts=shifts))
+    found = records(sums(table, blocks, by=by, complete=complete, shifts=shifts))
     return [
         Group(
             by=tuple(record[column] for column in by),
@@ -100,26 +98,6 @@ def sums(
     for number, block in enumerate(blocks):
         expressions |= _block_sums(table, number, block, complete=complete, shifts=shifts)
     return table.group_by(*by).aggregate(**expressions)
-
-
-def _complete_sums(
-    table: Table,
-    blocks: Sequence[Block],
-    *,
-    by: Sequence[str],
-    complete: Collection[str],
-    shifts: Mapping[str, float],
-) -> list[dict[str, Any]] | None:
-    """The sums as if no value were missing, or None when one is: to look at each costs as much again."""
-    columns = {column for block in blocks for column in block.columns}
-    doubtful = sorted(columns - set(complete))
-    expressions: dict[str, Value] = {"units": table.count()}
-    expressions |= {f"known:{column}": table[column].count() for column in doubtful}
-    for number, block in enumerate(blocks):
-        expressions |= _block_sums(table, number, block, complete=columns, shifts=shifts)
-    found = records(table.group_by(*by).aggregate(**expressions))
-    is_complete = all(row[f"known:{column}"] == row["units"] for row in found for column in doubtful)
-    return found if is_complete else None
 
 
 def pilot_shifts(table: Table, blocks: Sequence[Block]) -> dict[str, float]:

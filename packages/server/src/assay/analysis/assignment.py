@@ -1,7 +1,9 @@
 """Who was exposed to what, when first, and what was known of them then."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 import ibis
 from ibis.expr.types import Table, Value
@@ -86,25 +88,27 @@ def assigned(first: Table, plan: Plan) -> Table:
 
 def counted(first: Table, plan: Plan) -> tuple[dict[str, int], Excluded]:
     """Units per arm of the experiment, and what does not count."""
-    grouped = first.group_by(ARM, IN_SEVERAL).aggregate(units=first.count())
+    units, excluded = counts_of(records(first.group_by(ARM, IN_SEVERAL).aggregate(units=first.count())), plan)
+    if plan.clustering is None:
+        return units, excluded
+    (lost,) = records(first.aggregate(units=first[CLUSTER].isnull().sum().fill_null(0)))
+    return units, replace(excluded, without_cluster=lost["units"])
+
+
+def counts_of(groups: Sequence[Mapping[str, Any]], plan: Plan) -> tuple[dict[str, int], Excluded]:
+    """The same from `units` by arm and whether they were in several."""
     units: Counter[str] = Counter()
-    in_several = without_cluster = 0
-    for row in records(grouped):
+    in_several = 0
+    for row in groups:
         in_several += row["units"] if row[IN_SEVERAL] else 0
         if not row[IN_SEVERAL] or plan.double_exposure is DoubleExposure.FIRST_ARM:
             units[row[ARM]] += row["units"]
-    if plan.clustering is not None:
-        (lost,) = records(first.aggregate(units=first[CLUSTER].isnull().sum().fill_null(0)))
-        without_cluster = lost["units"]
     arms = {arm.key for arm in plan.arms}
-    unknown = Counter({arm: count for arm, count in units.items() if arm not in arms})
+    counts = {arm: count for arm, count in units.items() if count}
+    unknown = Counter({arm: count for arm, count in counts.items() if arm not in arms})
     return (
-        {arm: count for arm, count in units.items() if arm in arms},
-        Excluded(
-            in_several_arms=in_several,
-            unknown_arms=dict(unknown.most_common(MOST_UNKNOWN_ARMS)),
-            without_cluster=without_cluster,
-        ),
+        {arm: count for arm, count in counts.items() if arm in arms},
+        Excluded(in_several_arms=in_several, unknown_arms=dict(unknown.most_common(MOST_UNKNOWN_ARMS))),
     )
 
 

@@ -3,15 +3,17 @@
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from typing import Any
 
+import ibis
 from duckdb import InterruptException
 from ibis import to_sql
 from ibis.expr.types import Table
 
 from assay.analysis import aggregate, assignment, clustered, daily, switching, units
 from assay.analysis.activity import activity
-from assay.analysis.assignment import ARM, dimension_column
-from assay.analysis.collected import ByMetric, Collected, Cut, Excluded, Looks, QuantileFound, Segment
+from assay.analysis.assignment import ARM, UNIT, dimension_column
+from assay.analysis.collected import Collected, Cut, Excluded, Looks, QuantileFound, Segment
 from assay.analysis.plan import Plan
 from assay.analysis.properties import dialect_of
 from assay.analysis.quantiles import quantiles_of
@@ -23,11 +25,18 @@ Tables = Mapping[str | None, Table]
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The unit table, ready to be summed, and how its measures were cut off."""
+    """The unit table, ready to be summed.
+
+    Attributes:
+        limits: Where each measure is cut off.
+        days: What each day added to each unit, where looks are wanted.
+        arms: Where units name their arm by its place among these; None where they name it themselves.
+    """
 
     table: Table
     limits: Mapping[str, units.Limits]
     days: Table | None = None
+    arms: Sequence[str] | None = None
 
 
 def collect(tables: Tables, plan: Plan, *, shows_sql: bool = True) -> Collected:
@@ -68,12 +77,17 @@ def _collected(
 
 
 def collect_rows(
-    table: Table, plan: Plan, excluded: Excluded, *, limits: Mapping[str, units.Limits] | None = None
+    table: Table, plan: Plan, excluded: Excluded, *, complete: Collection[str] = ()
 ) -> Collected:
-    """The same from a table that has one row per unit already."""
+    """The same from a table that has one row per unit already.
+
+    Args:
+        complete: Columns in which no unit lacks a value.
+    """
     table = assignment.with_labels(table, plan.segments)
-    limits = units.limits_of(table, plan.measures) if limits is None else limits
-    return _summed(Sample(table, limits), plan, Collected(Cut({}), excluded), complete=())
+    complete = {*complete, *(each.column for each in plan.measures if each.number in complete)}
+    sample = Sample(table, units.limits_of(table, plan.measures))
+    return _summed(sample, plan, Collected(Cut({}), excluded), complete=complete)
 
 
 def statement(tables: Tables, plan: Plan, limits: Mapping[str, units.Limits], *, dialect: str) -> Table:
@@ -87,19 +101,46 @@ def statement(tables: Tables, plan: Plan, limits: Mapping[str, units.Limits], *,
     return aggregate.sums(table, blocks, by=(ARM,), complete=_complete(plan), shifts=none)
 
 
+def sql_of(tables: Tables, plan: Plan, limits: Mapping[str, units.Limits], *, dialect: str) -> dict[str, str]:
+    """The query of each metric alone."""
+    return {
+        metric.key: to_sql(statement(tables, plan.only(metric), limits, dialect=dialect), dialect=dialect)
+        for metric in plan.metrics
+    }
+
+
 def _measured(
     tables: Tables, members: Table, plan: Plan, base: Collected, *, dialect: str, shows_sql: bool
 ) -> Collected:
     with ExitStack() as kept:
-        sample = _sample(tables, members, plan, kept, dialect=dialect)
-        found = _summed(sample, plan, base, complete=_complete(plan))
-    sql = {
-        metric.key: to_sql(
-            statement(tables, plan.only(metric), sample.limits, dialect=dialect), dialect=dialect
-        )
-        for metric in (plan.metrics if shows_sql else ())
-    }
-    return replace(found, sql=sql)
+        if plan.days_tell_all:
+            days = keep(_days(tables, members, plan, dialect=dialect), kept)
+            limits = units.limits_of(days, plan.measures)
+            found = _telescoped(days, members, plan, base, limits, kept)
+        else:
+            sample = _sample(tables, members, plan, kept, dialect=dialect)
+            limits = sample.limits
+            found = _summed(sample, plan, base, complete=_complete(plan))
+    return replace(found, sql=sql_of(tables, plan, limits, dialect=dialect) if shows_sql else {})
+
+
+def _telescoped(
+    days: Table,
+    members: Table,
+    plan: Plan,
+    base: Collected,
+    limits: Mapping[str, units.Limits],
+    kept: ExitStack,
+) -> Collected:
+    """From days alone: the latest look is the whole, and no table of all units is needed for it."""
+    pilot = keep(members.limit(aggregate.PILOT_UNITS), kept)
+    few = units.of_days(days.semi_join(pilot, UNIT), pilot, plan.numbers)
+    blocks = aggregate.blocks_of(plan.metrics)
+    shifts = aggregate.pilot_shifts(units.with_measures(few, plan.measures, limits), blocks)
+    sums = daily.daily_sums(days, blocks, plan.measures, limits=limits, shifts=shifts)
+    looks = daily.looks_of(records(sums), blocks, shifts)
+    whole = replace(base.whole, moments=daily.latest(looks))
+    return replace(base, whole=whole, looks={metric.key: looks for metric in plan.metrics})
 
 
 def _one_by_one(
@@ -152,9 +193,12 @@ def _sample(tables: Tables, members: Table, plan: Plan, kept: ExitStack, *, dial
     else:
         table = units.of_days(days, members, plan.numbers)
     # Who the units are has done its work, and names take more room than numbers.
+    arms = [arm.key for arm in plan.arms]
     dimensions = [dimension_column(each.key) for each in plan.segments]
-    table = keep(table.select(ARM, *dimensions, *(number.column for number in plan.numbers)), kept)
-    return Sample(table, units.limits_of(table, plan.measures), days)
+    place = ibis.cases(*((table[ARM] == arm, number) for number, arm in enumerate(arms))).cast("int16")
+    narrow = table.select(*dimensions, *(number.column for number in plan.numbers), **{ARM: place})
+    table = keep(narrow, kept)
+    return Sample(table, units.limits_of(table, plan.measures), days, arms)
 
 
 def _days(tables: Tables, members: Table, plan: Plan, *, dialect: str) -> Table:
@@ -176,7 +220,8 @@ def _summed(sample: Sample, plan: Plan, base: Collected, *, complete: Collection
 
     def cut(by: Sequence[str]) -> Mapping[tuple[str, ...], Cut]:
         groups = aggregate.collect(table, blocks, by=(*by, ARM), complete=complete, shifts=shifts)
-        return _cuts(groups, quantiles_of(table, plan.metrics, (*by, ARM), [group.by for group in groups]))
+        quantiles = quantiles_of(table, plan.metrics, (*by, ARM), [group.by for group in groups])
+        return _cuts(groups, quantiles, sample.arms)
 
     whole = cut(()).get((), Cut({}))
     segments = [
@@ -210,12 +255,21 @@ def _by_size(item: tuple[tuple[str, ...], Cut]) -> tuple[int, str]:
 
 
 def _cuts(
-    groups: Sequence[aggregate.Group], quantiles: Mapping[tuple[str, ...], ByMetric[QuantileFound]]
+    groups: Sequence[aggregate.Group],
+    quantiles: Mapping[tuple[str, ...], Mapping[str, Mapping[Any, QuantileFound]]],
+    arms: Sequence[str] | None,
 ) -> dict[tuple[str, ...], Cut]:
+    def name_of(arm: Any) -> str:  # noqa: ANN401 — a name or a place
+        return str(arm if arms is None else arms[arm])
+
     cuts: dict[tuple[str, ...], Cut] = {}
     for group in groups:
-        label, arm = tuple(group.by[:-1]), group.by[-1]
-        known = cuts.get(label) or Cut({}, {}, quantiles.get(label, {}))
+        label, arm = tuple(group.by[:-1]), name_of(group.by[-1])
+        own = {
+            key: {name_of(each): found for each, found in by.items()}
+            for key, by in quantiles.get(label, {}).items()
+        }
+        known = cuts.get(label) or Cut({}, {}, own)
         moments = {key: {**known.moments.get(key, {}), arm: found} for key, found in group.moments.items()}
         cuts[label] = replace(known, units={**known.units, arm: group.units}, moments=moments)
     return cuts

@@ -25,6 +25,7 @@ from assay_stats.moments import JointMoments
 from assay_stats.undefined import Floats
 
 ENTERS = "enters"
+UNIT_DAYS = "unit_days"
 SO_FAR, BEFORE = ":so_far", ":before"
 
 
@@ -71,7 +72,7 @@ def daily_sums(
         )
         for measure in measures
     }
-    found: dict[str, Value] = {"units": walked[ENTERS].sum()}
+    found: dict[str, Value] = {"units": walked[ENTERS].sum(), UNIT_DAYS: walked.count()}
     for number, block in enumerate(blocks):
         columns = [pairs[column] for column in block.columns]
         now, then = ([pair[side] for pair in columns] for side in (0, 1))
@@ -107,6 +108,11 @@ def looks_of(
         for number, block in enumerate(blocks)
     }
     return Looks(calendar, units, moments)
+
+
+def latest(looks: Looks) -> dict[str, dict[str, JointMoments]]:
+    """The moments at the end of the last day, per block and arm."""
+    return {key: {arm: found[-1] for arm, found in arms.items()} for key, arms in looks.moments.items()}
 
 
 def _walked(rows: Table, measures: Sequence[Measure]) -> Table:

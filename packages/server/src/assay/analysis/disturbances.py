@@ -4,9 +4,9 @@ One walk over the events of the goals' metrics gives both. Only goals are looked
 needs no second look, and every further one would blunt the others.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from duckdb import InterruptException
 from ibis.expr.types import Table
@@ -30,6 +30,14 @@ ENTRY, OTHER_ARM = "entry", "other_arm"
 Tables = Mapping[str | None, Table]
 
 
+@dataclass(frozen=True, slots=True)
+class Walked:
+    """Who was exposed, and what each day added to each of them, as `daily.unit_days` makes it."""
+
+    members: Table
+    days: Table
+
+
 def disturbances_of(tables: Tables, plan: Plan, others: Table | None) -> Disturbances:
     """What is known of the goals by age of units and by arm of other experiments.
 
@@ -38,13 +46,22 @@ def disturbances_of(tables: Tables, plan: Plan, others: Table | None) -> Disturb
         plan: Names the overlapping experiments.
         others: Exposures of these experiments, None when they are not at hand.
     """
+    return _looked_at(plan, lambda goals, kept: _collected(_walked(tables, goals, kept), goals, others, kept))
+
+
+def disturbances_of_days(walked: Walked, plan: Plan, others: Table | None) -> Disturbances:
+    """The same of days that are stored."""
+    return _looked_at(plan, lambda goals, kept: _collected(walked, goals, others, kept))
+
+
+def _looked_at(plan: Plan, collected: Callable[[Plan, ExitStack], Disturbances]) -> Disturbances:
     goals = _goals_alone(plan)
     # Units of a cluster are alike, and these intervals take them for independent.
     if not goals.metrics or plan.clustering is not None:
         return Disturbances()
     try:
         with ExitStack() as kept:
-            return _collected(tables, goals, others, kept)
+            return collected(goals, kept)
     except InterruptException:
         raise
     except Exception as error:  # noqa: BLE001 — engines share no class of errors; the result stands without
@@ -62,7 +79,7 @@ def _goals_alone(plan: Plan) -> Plan:
     return replace(plan, segments=()).of(tuple(replace(goal, covariates=()) for goal in goals))
 
 
-def _collected(tables: Tables, plan: Plan, others: Table | None, kept: ExitStack) -> Disturbances:
+def _walked(tables: Tables, plan: Plan, kept: ExitStack) -> Walked:
     dialect = dialect_of(tables[None])
     first = assignment.first_exposures(tables[None], plan, dialect=dialect)
     members = keep(assignment.assigned(first, plan), kept)
@@ -70,7 +87,11 @@ def _collected(tables: Tables, plan: Plan, others: Table | None, kept: ExitStack
         activity(units.events_of(tables, source), members, wanted, by_day=True, dialect=dialect)
         for source, wanted in units.by_source(plan.numbers).items()
     ]
-    days = keep(daily.unit_days(members, active, plan.numbers), kept)
+    return Walked(members, keep(daily.unit_days(members, active, plan.numbers), kept))
+
+
+def _collected(walked: Walked, plan: Plan, others: Table | None, kept: ExitStack) -> Disturbances:
+    members, days = walked.members, walked.days
     table = units.of_days(days, members, plan.numbers)
     limits = units.limits_of(table, plan.measures)
     found = Disturbances(ages=_ages(days, plan, limits, kept))

@@ -51,7 +51,7 @@ class Excluded(Outgoing):
     without_unit: int = Field(description="Rows that name no unit.")
     without_arm: int = Field(description="Rows that name no arm.")
     unknown_arms: dict[str, int] = Field(description="Units in arms that the experiment does not have.")
-    without_cluster: int = Field(0, description="Units whose exposures name no cluster.")
+    without_cluster: int = Field(default=0, description="Units whose exposures name no cluster.")
 
 
 class SampleRatio(Outgoing):

@@ -21,7 +21,6 @@ from assay.shared.errors import Invalid
 from assay.sources import service as sources
 
 MAX_ARMS = 20
-GLANCE_ROWS = 1000
 
 
 class InvalidRequest(Invalid):
@@ -87,13 +86,16 @@ def _measure(engine: Backend, table: Table, request: FileRequest, columns: Seque
     names = {f"metric:{column}": column for column in columns}
     others = {_before(metric): column for metric, column in request.covariates.items()}
     others |= {dimension_column(column): column for column in request.segments}
+    ranges = _ranges(table, list({**names, **others}.values()))
     sample = units.from_rows(table, unit=request.unit, arm=request.variant, columns=names | others, arms=None)
     rows = _zero_filled(sample.table, names) if request.zero_fill else sample.table
     rows = _as_text(rows, [dimension_column(column) for column in request.segments])
     if sample.excluded.in_several_arms:
         rows = engine.create_table("units", rows, temp=True)
-    plan = _plan(request, rows)
-    return Record(plan, collect_rows(rows, plan, sample.excluded))
+    plan = _plan(request, rows, ranges)
+    complete = {name for name, column in (names | others).items() if ranges[column].is_complete}
+    complete |= set(names) if request.zero_fill else set()
+    return Record(plan, collect_rows(rows, plan, sample.excluded, complete=complete))
 
 
 def _named(request: FileRequest) -> list[str]:
@@ -141,7 +143,7 @@ def _zero_filled(table: Table, names: Mapping[str, str]) -> Table:
     return table.mutate(**{name: table[name].cast("float64").fill_null(0.0) for name in names})
 
 
-def _plan(request: FileRequest, rows: Table) -> Plan:
+def _plan(request: FileRequest, rows: Table, ranges: Mapping[str, "_Range"]) -> Plan:
     arms = _arms(rows)
     if request.control not in arms:
         raise UnknownArm(
@@ -156,7 +158,7 @@ def _plan(request: FileRequest, rows: Table) -> Plan:
         unit=request.unit or "row",
         control=request.control,
         arms=tuple(ArmPlan(arm, request.weights.get(arm, 1.0)) for arm in ordered),
-        metrics=_metrics(request, rows),
+        metrics=_metrics(request, rows, ranges),
         measures=tuple(
             Measure(_capped(metric), f"metric:{metric}", cap_quantile=quantile)
             for metric, quantile in request.caps.items()
@@ -168,8 +170,8 @@ def _plan(request: FileRequest, rows: Table) -> Plan:
 
 
 def _arms(rows: Table) -> list[str]:
-    found = rows.select(ARM).distinct().order_by(ARM).limit(MAX_ARMS + 1).to_pyarrow()
-    arms = found[ARM].to_pylist()
+    found = records(rows.select(ARM).distinct().order_by(ARM).limit(MAX_ARMS + 1))
+    arms = [row[ARM] for row in found]
     if len(arms) > MAX_ARMS:
         raise InvalidRequest(
             f"the variant column has more than {MAX_ARMS} different values, the first being {arms[0]!r}; "
@@ -178,13 +180,13 @@ def _arms(rows: Table) -> list[str]:
     return arms
 
 
-def _metrics(request: FileRequest, rows: Table) -> tuple[MetricPlan, ...]:
-    answers = _answers(rows, [f"metric:{column}" for column in request.metrics])
+def _metrics(request: FileRequest, rows: Table, ranges: Mapping[str, "_Range"]) -> tuple[MetricPlan, ...]:
+    answers = _answers(rows, request.metrics, ranges)
     single = [
         MetricPlan(
             key=column,
             name=column,
-            kind=Kind.PROPORTION if f"metric:{column}" in answers else Kind.MEAN,
+            kind=Kind.PROPORTION if column in answers else Kind.MEAN,
             columns=(f"metric:{column}",),
             covariates=(_before(column),) if column in request.covariates else (),
         )
@@ -220,27 +222,49 @@ def _capped(metric: str) -> str:
     return f"capped:{metric}"
 
 
-def _answers(rows: Table, columns: Sequence[str]) -> frozenset[str]:
+@dataclass(frozen=True, slots=True)
+class _Range:
+    """What a file's own figures say of a column: its ends, and whether every row has a value."""
+
+    low: float | None
+    high: float | None
+    is_complete: bool
+
+
+def _ranges(table: Table, columns: Sequence[str]) -> dict[str, _Range]:
+    # Counts and ends stand in a Parquet file's footer: none of its rows is read for them.
+    wanted = {f"known:{column}": table[column].count() for column in columns}
+    for column in columns:
+        if table[column].type().is_numeric():
+            wanted |= {f"low:{column}": table[column].min(), f"high:{column}": table[column].max()}
+    (found,) = records(table.aggregate(rows=table.count(), **wanted))
+    return {
+        column: _Range(
+            found.get(f"low:{column}"),
+            found.get(f"high:{column}"),
+            is_complete=found[f"known:{column}"] == found["rows"],
+        )
+        for column in columns
+    }
+
+
+def _answers(rows: Table, columns: Sequence[str], ranges: Mapping[str, _Range]) -> frozenset[str]:
     """The columns of TRUE/FALSE, or of numbers that are only ever 0 or 1: answers to a yes-or-no question."""
-    booleans = [column for column in columns if rows[column].type().is_boolean()]
-    numbers = [column for column in columns if column not in booleans]
-    # A glance at a few rows settles most columns without reading the others.
-    glance = rows.select(*numbers).limit(GLANCE_ROWS).to_pyarrow() if numbers else None
-    candidates = [
-        column for column in numbers if glance is not None and set(glance[column].to_pylist()) <= {0, 1, None}
-    ]
-    return frozenset(booleans) | _only_zero_or_one(rows, candidates)
+    kinds = {column: rows[f"metric:{column}"].type() for column in columns}
+    unit_ends = {
+        column for column in columns if ranges[column].low in {0, 1} and ranges[column].high in {0, 1}
+    }
+    certain = {column for column in columns if kinds[column].is_boolean()}
+    certain |= {column for column in unit_ends if kinds[column].is_integer()}
+    return frozenset(certain) | _only_zero_or_one(rows, sorted(unit_ends - certain))
 
 
 def _only_zero_or_one(rows: Table, columns: Sequence[str]) -> frozenset[str]:
     if not columns:
         return frozenset()
-    seen = {f"seen:{column}": rows[column].count() for column in columns}
     others = {
-        f"others:{column}": ((rows[column] != 0) & (rows[column] != 1)).sum().fill_null(0)
+        column: ((rows[f"metric:{column}"] != 0) & (rows[f"metric:{column}"] != 1)).sum().fill_null(0)
         for column in columns
     }
-    (found,) = records(rows.aggregate(**seen, **others))
-    return frozenset(
-        column for column in columns if found[f"seen:{column}"] > 0 and found[f"others:{column}"] == 0
-    )
+    (found,) = records(rows.aggregate(**others))
+    return frozenset(column for column in columns if found[column] == 0)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio.from_thread
@@ -29,7 +30,7 @@ from assay.sources.running import Limits, supervised
 
 if TYPE_CHECKING:
     from ibis.backends.duckdb import Backend
-    from ibis.expr.types import Table
+    from ibis.expr.types import Table, Value
 
     from assay.analysis.collected import Arrivals
     from assay.analysis.plan import Plan
@@ -57,13 +58,14 @@ class _Running:
     question: _Question
     facts_of: Callable[..., AbstractContextManager["Facts"]]
     reader: gathering.Reader
+    folder: Path
     engine: "Backend | None" = field(default=None)
 
     def perform(self) -> dict[str, Any]:
         from assay.sources.service import local_engine  # noqa: PLC0415 — loaded by the first analysis
 
-        self.engine = local_engine()
-        return _analyze(self.engine, self.question, self.facts_of, self.reader)
+        self.engine = local_engine(keeps_order=False)
+        return _analyze(self.engine, self.question, self.facts_of, self.reader, self.folder)
 
     def interrupt(self) -> None:
         # The thread may be waiting for a table instead of the engine.
@@ -84,7 +86,8 @@ def handlers(settings: Settings, database: Database, url: str) -> Mapping[str, H
             place = await projects.get_environment(tx, project, environment)
         await task.report(0.1, "reading events")
         facts = partial(events.facts, settings, url, environment_id=place.id)
-        running = _Running(question, facts, gathering.Reader(settings, database, task, places))
+        folder = events.derived_folder(settings, place.id) / question.experiment.key
+        running = _Running(question, facts, gathering.Reader(settings, database, task, places), folder)
         limits = _limits(settings, partial(_is_cancelled, database, task))
         try:
             result = await supervised(running.perform, running.interrupt, limits)
@@ -156,15 +159,18 @@ def _analyze(
     question: _Question,
     facts_of: Callable[..., AbstractContextManager["Facts"]],
     reader: gathering.Reader,
+    folder: Path,
 ) -> dict[str, Any]:
     # The engine and its statistics are loaded by the first analysis, not by every start.
     from assay.analysis.bundle import to_json  # noqa: PLC0415
+    from assay.analysis.days import Kept, observe_days  # noqa: PLC0415
     from assay.analysis.experiment import observe_events, plan_of  # noqa: PLC0415
     from assay.analysis.options import options_of  # noqa: PLC0415
     from assay.analysis.record import concluded, write  # noqa: PLC0415
 
-    experiment, options = question.experiment, options_of(question.asked)
-    plan = plan_of(experiment, question.measured, options, overlapping=question.overlapping, now=utc_now())
+    experiment, options, now = question.experiment, options_of(question.asked), utc_now()
+    plan = plan_of(experiment, question.measured, options, overlapping=question.overlapping, now=now)
+    kept = Kept(folder, partial(_counting, experiment=experiment), _phase(experiment))
     with facts_of(
         engine,
         experiment=experiment.key,
@@ -172,17 +178,32 @@ def _analyze(
         beside=[other.key for other in question.overlapping],
         until=options.until,
     ) as facts:
-        own, others = _parted(facts.table, experiment)
-        rows = _of_phase(own, experiment)
-        tables, unread = _beside(engine, rows, plan, reader)
-        record = observe_events(tables, plan, unread, others=others, arrivals=_arrivals(question, rows))
+        rows = kept.counting(facts.table)
+        others, arrivals = _of_others(facts.table, experiment), _arrivals(question, rows)
+        record = None
+        if reader.places.exposed is None:
+            record = observe_days(engine, facts, plan, kept, others=others, arrivals=arrivals, now=now)
+        if record is None:
+            tables, unread = _beside(engine, rows, plan, reader)
+            record = observe_events(tables, plan, unread, others=others, arrivals=arrivals)
     return {"document": concluded(record).model_dump(mode="json"), "record": to_json(write(record))}
 
 
-def _parted(rows: "Table", experiment: ExperimentOut) -> "tuple[Table, Table]":
-    """The events of the experiment, and the exposures of others."""
-    is_other = (rows["kind"] == "exposure") & (rows["name"] != experiment.key)
-    return rows.filter(~is_other), rows.filter(is_other)
+def _of_others(rows: "Table", experiment: ExperimentOut) -> "Table":
+    """The exposures of other experiments."""
+    return rows.filter(_is_of_others(rows, experiment))
+
+
+def _counting(rows: "Table", experiment: ExperimentOut) -> "Table":
+    """Without the exposures of others, and of earlier phases, whose arms another salt assigned."""
+    own = rows.filter(~_is_of_others(rows, experiment))
+    if experiment.phase is None or experiment.phase.number == 1:
+        return own
+    return own.filter((own["kind"] != "exposure") | (own["at"] >= experiment.phase.started_at))
+
+
+def _is_of_others(rows: "Table", experiment: ExperimentOut) -> "Value":
+    return (rows["kind"] == "exposure") & (rows["name"] != experiment.key)
 
 
 def _arrivals(question: _Question, rows: "Table") -> "Arrivals":
@@ -223,8 +244,8 @@ def _until(rows: "Table", plan: "Plan") -> "Table":
     return rows if plan.until is None else rows.filter(rows["at"] < plan.until)
 
 
-def _of_phase(rows: "Table", experiment: ExperimentOut) -> "Table":
-    """Without the exposures of earlier phases, whose arms another salt assigned."""
+def _phase(experiment: ExperimentOut) -> str:
+    """Names the phase: a later one counts other exposures."""
     if experiment.phase is None or experiment.phase.number == 1:
-        return rows
-    return rows.filter((rows["kind"] != "exposure") | (rows["at"] >= experiment.phase.started_at))
+        return "1"
+    return f"{experiment.phase.number}-{experiment.phase.started_at:%Y%m%dT%H%M%S%f}"

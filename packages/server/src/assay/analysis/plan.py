@@ -253,6 +253,17 @@ class Plan:
         """Keys of the tables it reads beside the events."""
         return frozenset(number.source for number in self.numbers if number.source is not None)
 
+    @property
+    def days_tell_all(self) -> bool:
+        """Whether all moments follow from what each day adds: nothing needs the units side by side."""
+        return (
+            self.has_looks
+            and bool(self.metrics)
+            and not self.segments
+            and all(metric.quantile is None for metric in self.metrics)
+            and all(each.cap_quantile is None and each.floor_quantile is None for each in self.measures)
+        )
+
     def only(self, metric: MetricPlan) -> "Plan":
         """The part of the plan that this metric needs."""
         return self.of((metric,))

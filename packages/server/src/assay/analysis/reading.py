@@ -4,13 +4,11 @@ import uuid
 from contextlib import ExitStack
 from typing import Any
 
-import psycopg
 from ibis.expr.types import Table
 
+from assay.sources.service import records
 
-def records(table: Table) -> list[dict[str, Any]]:
-    """The rows of a small table."""
-    return table.to_pyarrow().to_pylist()
+__all__ = ["keep", "records"]
 
 
 def keep(table: Table, until: ExitStack) -> Table:
@@ -20,16 +18,25 @@ def keep(table: Table, until: ExitStack) -> Table:
     name = f"assay_{uuid.uuid4().hex}"
     if engine.name == "pyspark":
         return _cached(engine, name, table, until)
-    try:
-        kept = engine.create_table(name, table, temp=True)
-    except psycopg.errors.ReadOnlySqlTransaction:
-        # A session that may only read keeps nothing: it computes the table as often as it is asked for.
-        return table
+    if engine.name == "postgres":
+        return _kept_in_session(engine, name, table)
+    kept = engine.create_table(name, table, temp=True)
     if engine.name == "duckdb":
         # Elsewhere they go with the session; here its memory is the server's. Ibis 12 drops with a statement
         # that its own version of sqlglot leaves unfinished.
         until.callback(engine.con.execute, f"DROP TABLE {name}")
     return kept
+
+
+def _kept_in_session(engine: Any, name: str, table: Table) -> Table:  # noqa: ANN401 — PostgreSQL's own parts
+    # Loaded already by who has such an engine.
+    import psycopg  # noqa: PLC0415
+
+    try:
+        return engine.create_table(name, table, temp=True)
+    except psycopg.errors.ReadOnlySqlTransaction:
+        # A session that may only read keeps nothing: it computes the table as often as it is asked for.
+        return table
 
 
 def _cached(engine: Any, name: str, table: Table, until: ExitStack) -> Table:  # noqa: ANN401 — Spark's own parts

@@ -57,16 +57,18 @@ def from_rows(
     Raises:
         RepeatedUnits: A unit has several rows in the same arm.
     """
-    named = {} if unit is None else {UNIT: table[unit].cast("string")}
+    named = {} if unit is None else {UNIT: _name_of(table[unit])}
     rows = table.select(
         **named,
         **{ARM: table[arm].cast("string")},
         **{name: table[column] for name, column in columns.items()},
     )
     if unit is None:
-        (left_out,) = records(rows.aggregate(without_arm=rows[ARM].isnull().sum()))
-        kept, unknown = _known_arms(rows.filter(rows[ARM].notnull()), arms)
-        return Units(kept, Excluded(without_arm=left_out["without_arm"] or 0, unknown_arms=unknown))
+        # Counts, which a file knows without being read.
+        (found,) = records(rows.aggregate(rows=rows.count(), with_arm=rows[ARM].count()))
+        without_arm = found["rows"] - found["with_arm"]
+        kept, unknown = _known_arms(rows.filter(rows[ARM].notnull()) if without_arm else rows, arms)
+        return Units(kept, Excluded(without_arm=without_arm, unknown_arms=unknown))
     return _identified(rows, unit=unit, arms=arms)
 
 
@@ -177,7 +179,8 @@ def quantile(table: Table, column: Value, share: float) -> float | None:
     """
     known = table.select(value=column.cast("float64"))
     known = known.filter(known["value"].notnull())
-    count = int(known.count().to_pyarrow().as_py())
+    (found,) = records(known.aggregate(count=known.count()))
+    count: int = found["count"]
     if count == 0:
         return None
     position = (count - 1) * share
@@ -188,8 +191,8 @@ def quantile(table: Table, column: Value, share: float) -> float | None:
     else:
         order, back, skipped = ibis.asc("value"), ibis.desc("value"), below
     # Not by an offset, which Ibis numbers without an order where Spark's dialect has none.
-    found = known.order_by(order).limit(skipped + wanted).order_by(back).limit(wanted)
-    first, last = (values := sorted(row["value"] for row in records(found)))[0], values[-1]
+    nearest = known.order_by(order).limit(skipped + wanted).order_by(back).limit(wanted)
+    first, last = (values := sorted(row["value"] for row in records(nearest)))[0], values[-1]
     return first + (last - first) * (position - below)
 
 
@@ -205,46 +208,70 @@ def _lower(first: float | None, second: float | None) -> float | None:
     return min((each for each in (first, second) if each is not None), default=None)
 
 
+def _name_of(unit: Value) -> Value:
+    # Whole numbers are told apart faster than their digits.
+    return unit if unit.type().is_integer() else unit.cast("string")
+
+
 def _identified(rows: Table, *, unit: str, arms: Sequence[str] | None) -> Units:
-    counted = rows.aggregate(
-        without_unit=rows[UNIT].isnull().sum(), without_arm=(rows[UNIT].notnull() & rows[ARM].isnull()).sum()
+    left_out = _left_out(rows)
+    complete = rows.filter(rows[UNIT].notnull() & rows[ARM].notnull()) if any(left_out.values()) else rows
+    double = 0
+    if not _is_distinct(complete):
+        complete, double = _without_double(complete, unit)
+    kept, unknown = _known_arms(complete, arms)
+    return Units(kept, Excluded(in_several_arms=double, unknown_arms=unknown, **left_out))
+
+
+def _left_out(rows: Table) -> dict[str, int]:
+    # Counts first, which a file knows without being read.
+    (found,) = records(
+        rows.aggregate(rows=rows.count(), with_unit=rows[UNIT].count(), with_arm=rows[ARM].count())
     )
-    complete = rows.filter(rows[UNIT].notnull() & rows[ARM].notnull())
-    per_unit = complete.group_by(UNIT).aggregate(rows=complete.count(), arms=complete[ARM].nunique())
-    (left_out,) = records(counted)
+    if found["rows"] == found["with_unit"] == found["with_arm"]:
+        return {"without_unit": 0, "without_arm": 0}
+    without_unit = rows[UNIT].isnull()
+    return records(
+        rows.aggregate(
+            without_unit=without_unit.sum().fill_null(0),
+            without_arm=(~without_unit & rows[ARM].isnull()).sum().fill_null(0),
+        )
+    )[0]
+
+
+def _is_distinct(rows: Table) -> bool:
+    each = rows.select(UNIT).distinct()
+    ((all_rows,), (units,)) = (
+        records(table.aggregate(n=table.count()))[0].values() for table in (rows, each)
+    )
+    return all_rows == units
+
+
+def _without_double(rows: Table, unit: str) -> tuple[Table, int]:
+    """The rows of units that are in one arm only, and how many units are in several."""
+    per_unit = rows.group_by(UNIT).aggregate(
+        rows=rows.count(), lowest=rows[ARM].min(), highest=rows[ARM].max()
+    )
+    per_unit = per_unit.mutate(is_double=per_unit["lowest"] != per_unit["highest"])
     several = _several_rows(per_unit)
     if several["repeated"]:
         raise RepeatedUnits(
             f"{several['repeated']:,} units have more than one row in the same arm, for example "
             f"{several['example']!r} in column {unit!r}; make the table one row per unit first"
         )
-    kept = _without_double(complete, per_unit) if several["double"] else complete
-    kept, unknown = _known_arms(kept, arms)
-    return Units(
-        kept,
-        Excluded(
-            in_several_arms=several["double"],
-            without_unit=left_out["without_unit"] or 0,
-            without_arm=left_out["without_arm"] or 0,
-            unknown_arms=unknown,
-        ),
-    )
+    return rows.anti_join(per_unit.filter(per_unit["is_double"]), UNIT), several["double"]
 
 
 def _several_rows(per_unit: Table) -> dict[str, Any]:
-    repeated = (per_unit["arms"] == 1) & (per_unit["rows"] > 1)
+    repeated = ~per_unit["is_double"] & (per_unit["rows"] > 1)
     (counts,) = records(
         per_unit.aggregate(
-            double=(per_unit["arms"] > 1).sum().fill_null(0),
+            double=per_unit["is_double"].sum().fill_null(0),
             repeated=repeated.sum().fill_null(0),
-            example=per_unit[UNIT].min(where=repeated),
+            example=per_unit[UNIT].cast("string").min(where=repeated),
         )
     )
     return counts
-
-
-def _without_double(rows: Table, per_unit: Table) -> Table:
-    return rows.anti_join(per_unit.filter(per_unit["arms"] > 1), UNIT)
 
 
 def _known_arms(rows: Table, arms: Sequence[str] | None) -> tuple[Table, dict[str, int]]:

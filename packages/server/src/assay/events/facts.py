@@ -2,7 +2,7 @@
 
 import hashlib
 import uuid
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -36,10 +36,14 @@ class Facts:
         table: Columns `event_id, kind, name, unit, units, at, received_at, variant, value, properties`;
             `units` and `properties` are JSON texts or null.
         version: Identifies the data: the same version of the same question is the same rows.
+        between: The same for other days: from one moment on and before another, either end open.
+        marks: Of each day (UTC) with events of the environment: the same mark is the same events.
     """
 
     table: Table
     version: str
+    between: Callable[[datetime | None, datetime | None], Table]
+    marks: Mapping[date, str]
 
 
 @contextmanager
@@ -69,8 +73,14 @@ def facts(
         experiments = [experiment, *beside]
         snapshot = reading.snapshot(cursor, environment_id, experiments=experiments, names=names)
         sealed = [] if snapshot.version is None else _files(place, snapshot.version)
-        rows = _wanted(_union(engine, place, sealed, snapshot.rows, since, until), experiments, names)
-        yield Facts(_between(rows, since, until).select(*VISIBLE), _version(snapshot))
+        fresh = _fresh(engine, place, sealed, snapshot.rows)
+
+        def between(since: datetime | None, until: datetime | None) -> Table:
+            rows = _wanted(_union(engine, place, sealed, fresh, since, until), experiments, names)
+            return _between(rows, since, until).select(*VISIBLE)
+
+        marks = _marks(sealed, snapshot.rows)
+        yield Facts(between(since, until), _version(snapshot), between, marks)
 
 
 def _files(place: Place, version: int) -> list[DataFile]:
@@ -78,27 +88,34 @@ def _files(place: Place, version: int) -> list[DataFile]:
     return [] if known is None else table.files(known)
 
 
+def _fresh(engine: Backend, place: Place, sealed: Sequence[DataFile], rows: pa.Table) -> Table:
+    """The unsealed rows that the files do not have."""
+    engine.con.register(_FRESH, rows)
+    fresh = engine.table(_FRESH)
+    if near := _near(sealed, rows):
+        scanning.view(engine.con, _NEAR, place, near)
+        engine.con.execute(_FIND_REPEATED).fetchall()
+        fresh = fresh.anti_join(engine.table(_REPEATED), "event_id")
+    return fresh
+
+
 def _union(
     engine: Backend,
     place: Place,
     sealed: Sequence[DataFile],
-    fresh: pa.Table,
+    fresh: Table,
     since: datetime | None,
     until: datetime | None,
 ) -> Table:
-    engine.con.register(_FRESH, fresh)
-    rows = engine.table(_FRESH)
-    if near := _near(sealed, fresh):
-        scanning.view(engine.con, _NEAR, place, near)
-        engine.con.execute(_FIND_REPEATED).fetchall()
-        repeated = engine.table(_REPEATED)
-        rows = rows.anti_join(repeated, "event_id")
     first = date.min if since is None else since.astimezone(UTC).date()
     last = date.max if until is None else until.astimezone(UTC).date()
-    if chosen := [file for file in sealed if first <= file.day <= last]:
-        scanning.view(engine.con, _SEALED, place, chosen)
-        rows = engine.table(_SEALED).select(*VISIBLE).union(rows.select(*VISIBLE))
-    return rows
+    chosen = [file for file in sealed if first <= file.day <= last]
+    if not chosen:
+        return fresh
+    # Of one name for each span: an expression made from it may be computed after the next one is asked for.
+    name = f"{_SEALED}_{first:%Y%m%d}_{last:%Y%m%d}"
+    scanning.view(engine.con, name, place, chosen)
+    return engine.table(name).select(*VISIBLE).union(fresh.select(*VISIBLE))
 
 
 def _near(sealed: Sequence[DataFile], fresh: pa.Table) -> list[DataFile]:
@@ -118,6 +135,19 @@ def _between(rows: Table, since: datetime | None, until: datetime | None) -> Tab
     if since is not None:
         rows = rows.filter(rows["at"] >= since)
     return rows if until is None else rows.filter(rows["at"] < until)
+
+
+def _marks(sealed: Sequence[DataFile], fresh: pa.Table) -> dict[date, str]:
+    """A digest per day over the files that have its events and the identifiers that wait beside them."""
+    names: dict[date, list[str]] = {}
+    for file in sealed:
+        names.setdefault(file.day, []).append(file.path)
+    for day, identifier in zip(fresh["day"].to_pylist(), fresh["event_id"].to_pylist(), strict=True):
+        names.setdefault(day, []).append(identifier)
+    return {
+        day: hashlib.blake2b("\0".join(sorted(found)).encode(), digest_size=16).hexdigest()
+        for day, found in names.items()
+    }
 
 
 def _version(snapshot: reading.Snapshot) -> str:

@@ -1,9 +1,11 @@
 """Deleting all events of one unit, from the buffer and from the lake, for good."""
 
+import shutil
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import anyio.to_thread
@@ -62,11 +64,18 @@ async def forget(
     sealed, size = await anyio.to_thread.run_sync(rewrite)
     if size is not None:
         await database.write(partial(buffer.record_size, environment_id=environment_id, size=size))
-        async with database.writing() as tx:
-            # Readers of the old files finish first; new ones already read the new files.
-            await tx.execute(_LOCK, {"lock": locks.files_lock_of(environment_id)})
+    async with database.writing() as tx:
+        # Readers of the old files finish first; new ones already read the new files.
+        await tx.execute(_LOCK, {"lock": locks.files_lock_of(environment_id)})
+        if size is not None:
             await anyio.to_thread.run_sync(partial(_sweep_at_once, settings, environment_id))
+        await anyio.to_thread.run_sync(partial(_sweep_derived, settings, environment_id))
     return Forgotten(kept, buffered, sealed, rejected)
+
+
+def derived_folder(settings: Settings, environment_id: uuid.UUID) -> Path:
+    """Where what is made from an environment's events is kept until a unit of it is forgotten."""
+    return settings.data_directory / "analysis" / str(environment_id)
 
 
 async def _forget_buffered(tx: WriteSession, environment_id: uuid.UUID, unit: str) -> tuple[int, int, int]:
@@ -109,3 +118,9 @@ def _sweep_at_once(settings: Settings, environment_id: uuid.UUID) -> None:
     from assay.events.lake.place import place_of  # noqa: PLC0415
 
     table.sweep(table.ensure(place_of(settings, environment_id)), older_than_hours=0)
+
+
+def _sweep_derived(settings: Settings, environment_id: uuid.UUID) -> None:
+    folder = derived_folder(settings, environment_id)
+    if folder.exists():
+        shutil.rmtree(folder)

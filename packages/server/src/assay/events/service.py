@@ -4,12 +4,23 @@ import hashlib
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assay.audit import service as audit
 from assay.core.config import Settings
 from assay.core.database import ReadSession, WriteSession
-from assay.events import answering, appending, ingest, rejected, repository, settling, tally, wire
+from assay.events import (
+    answering,
+    appending,
+    forgetting,
+    ingest,
+    rejected,
+    repository,
+    settling,
+    tally,
+    wire,
+)
 from assay.events import status as event_status
 from assay.events.appending import Taken
 from assay.events.ingest import Arrival, Counts, Distinct, Row, Sorted
@@ -179,6 +190,14 @@ async def recent_units(
         limit: Of how many exposures; a unit among them several times is one.
     """
     return await repository.recent_units(tx, environment_id, limit=limit)
+
+
+def derived_folder(settings: Settings, environment_id: uuid.UUID) -> Path:
+    """Where whoever analyses an environment's events may keep what was made from them.
+
+    All of it is deleted when a unit is forgotten, by somebody who waits for `facts` to be let go.
+    """
+    return forgetting.derived_folder(settings, environment_id)
 
 
 def facts(

@@ -6,21 +6,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
-import ibis
 from ibis.backends.duckdb import Backend
 from ibis.expr.types import Table
-from pyarrow import parquet
 
 from assay.sources.errors import UnknownColumn, UnreadableTable, UnusableColumn
+from assay.sources.local import records
 from assay.sources.places import CSV_SUFFIXES, PARQUET_SUFFIXES
 
 DELIMITERS = ",;|\t"
 MISSING_WORDS = ["", "NULL", "null", "NA", "NaN", "nan", "None"]
-
-
-def local_engine() -> Backend:
-    """A DuckDB in memory that loads nothing from the network."""
-    return ibis.duckdb.connect(autoinstall_known_extensions=False, autoload_known_extensions=False)
 
 
 def open_file(engine: Backend, path: Path, *, as_text: Collection[str] = ()) -> Table:
@@ -45,8 +39,8 @@ def open_file(engine: Backend, path: Path, *, as_text: Collection[str] = ()) -> 
     with readable(path):
         is_parquet = suffix in PARQUET_SUFFIXES
         table = _read_parquet(engine, path) if is_parquet else _read_csv(engine, path, as_text)
-        rows = table.count().to_pyarrow().as_py()
-    if rows == 0:
+        (found,) = records(table.aggregate(rows=table.count()))
+    if found["rows"] == 0:
         raise UnreadableTable(f"{path.name!r} has a header but no rows")
     return table
 
@@ -89,12 +83,12 @@ def require_measurable(table: Table, column: str) -> None:
     kind = table[column].type()
     if kind.is_numeric() or kind.is_boolean():
         return
-    if table.filter(table[column].notnull()).limit(1).count().to_pyarrow().as_py() == 0:
+    if not records(table.filter(table[column].notnull()).select(column).limit(1)):
         raise UnusableColumn(f"column {column!r} has no value in any row; leave the metric out", value=column)
     if not kind.is_string():
         raise UnusableColumn(f"column {column!r} holds {kind}, not numbers or true/false", value=column)
     texts = table.filter(table[column].notnull() & table[column].try_cast("float64").isnull())
-    sample = texts.select(column).limit(1).to_pyarrow()[column].to_pylist()
+    sample = [row[column] for row in records(texts.select(column).limit(1))]
     shown = f"; {sample[0]!r} is not a number" if sample else " although every value looks like a number"
     raise UnusableColumn(
         f"column {column!r} holds text{shown}. Mend the file or leave the metric out", value=column
@@ -126,8 +120,21 @@ def read_csv(
 def _read_parquet(engine: Backend, path: Path) -> Table:
     table = engine.read_parquet(_literal(path))
     if _may_be_renamed(table.columns):
-        _require_distinct(path, parquet.read_schema(path).names)
+        _require_distinct(path, _names(engine, path))
     return table
+
+
+def _names(engine: Backend, path: Path) -> list[str]:
+    """The names of a Parquet file's columns, as they stand there."""
+    query = "SELECT name, coalesce(num_children, 0) FROM parquet_schema(?)"
+    (_root, *nodes) = engine.con.execute(query, [_literal(path)]).fetchall()
+    names: list[str] = []
+    inside = 0
+    for name, children in nodes:
+        if inside == 0:
+            names.append(name)
+        inside = max(inside - 1, 0) + children
+    return names
 
 
 def _read_csv(engine: Backend, path: Path, as_text: Collection[str]) -> Table:
@@ -152,7 +159,7 @@ def _csv(engine: Backend, path: Path, types: Mapping[str, str]) -> Table:
 def _header(engine: Backend, path: Path) -> list[str]:
     """The names in a CSV file's first line, as they stand there."""
     rows = engine.read_csv(_literal(path), header=False, all_varchar=True, encoding="utf-8", quote='"')
-    return [name for first in rows.limit(1).to_pyarrow().to_pylist() for name in first.values() if name]
+    return [name for first in records(rows.limit(1)) for name in first.values() if name]
 
 
 def _may_be_renamed(columns: Iterable[str]) -> bool:

@@ -242,11 +242,11 @@ FROM (
                       NULL
                     )
                   ) AS `n0`,
-                  CAST(SUM(IF((
+                  CAST(COUNTIF((
                     `t21`.`name` = 'order'
                   ) AND (
                     `t21`.`at` >= `t21`.`first_at`
-                  ), 1, 0)) AS FLOAT64) AS `n1`,
+                  )) AS FLOAT64) AS `n1`,
                   SUM(
                     IF(
                       (
@@ -458,6 +458,7 @@ SELECT
   `t26`.`arm`,
   `t26`.`day`,
   SUM(`t26`.`enters`) AS `units`,
+  COUNT(*) AS `unit_days`,
   SUM(
     COALESCE(
       CAST(IF(
@@ -930,11 +931,11 @@ FROM (
                 NULL
               )
             ) AS `n0`,
-            CAST(SUM(IF((
+            CAST(COUNTIF((
               `t21`.`name` = 'order'
             ) AND (
               `t21`.`at` >= `t21`.`first_at`
-            ), 1, 0)) AS FLOAT64) AS `n1`,
+            )) AS FLOAT64) AS `n1`,
             SUM(
               IF(
                 (

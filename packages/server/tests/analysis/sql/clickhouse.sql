@@ -243,17 +243,11 @@ FROM (
                       "t21"."at" >= "t21"."first_at"
                     )
                   ) AS "n0",
-                  CAST(SUM(
-                    CASE
-                      WHEN (
-                        "t21"."name" = 'order'
-                      ) AND (
-                        "t21"."at" >= "t21"."first_at"
-                      )
-                      THEN 1
-                      ELSE 0
-                    END
-                  ) AS Nullable(Float64)) AS "n1",
+                  CAST(countIf((
+                    "t21"."name" = 'order'
+                  ) AND (
+                    "t21"."at" >= "t21"."first_at"
+                  )) AS Nullable(Float64)) AS "n1",
                   sumIf(
                     "t21"."value",
                     (
@@ -469,6 +463,7 @@ SELECT
   "t26"."arm" AS "arm",
   "t26"."day" AS "day",
   SUM("t26"."enters") AS "units",
+  COUNT(*) AS "unit_days",
   SUM(
     COALESCE(
       CAST(CASE
@@ -998,17 +993,11 @@ FROM (
                 "t21"."at" >= "t21"."first_at"
               )
             ) AS "n0",
-            CAST(SUM(
-              CASE
-                WHEN (
-                  "t21"."name" = 'order'
-                ) AND (
-                  "t21"."at" >= "t21"."first_at"
-                )
-                THEN 1
-                ELSE 0
-              END
-            ) AS Nullable(Float64)) AS "n1",
+            CAST(countIf((
+              "t21"."name" = 'order'
+            ) AND (
+              "t21"."at" >= "t21"."first_at"
+            )) AS Nullable(Float64)) AS "n1",
             sumIf(
               "t21"."value",
               (

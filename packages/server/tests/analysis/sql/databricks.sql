@@ -272,11 +272,13 @@ FROM (
                       NULL
                     )
                   ) AS `n0`,
-                  CAST(SUM(IF((
-                    `t21`.`name` = 'order'
-                  ) AND (
-                    `t21`.`at` >= `t21`.`first_at`
-                  ), 1, 0)) AS DOUBLE) AS `n1`,
+                  CAST(SUM(
+                    CAST((
+                      `t21`.`name` = 'order'
+                    ) AND (
+                      `t21`.`at` >= `t21`.`first_at`
+                    ) AS BIGINT)
+                  ) AS DOUBLE) AS `n1`,
                   SUM(
                     IF(
                       (
@@ -498,6 +500,7 @@ SELECT
   `t26`.`arm`,
   `t26`.`day`,
   SUM(`t26`.`enters`) AS `units`,
+  COUNT(*) AS `unit_days`,
   SUM(
     COALESCE(
       CAST(IF(
@@ -1018,11 +1021,13 @@ FROM (
                 NULL
               )
             ) AS `n0`,
-            CAST(SUM(IF((
-              `t21`.`name` = 'order'
-            ) AND (
-              `t21`.`at` >= `t21`.`first_at`
-            ), 1, 0)) AS DOUBLE) AS `n1`,
+            CAST(SUM(
+              CAST((
+                `t21`.`name` = 'order'
+              ) AND (
+                `t21`.`at` >= `t21`.`first_at`
+              ) AS BIGINT)
+            ) AS DOUBLE) AS `n1`,
             SUM(
               IF(
                 (

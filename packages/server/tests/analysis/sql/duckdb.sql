@@ -246,17 +246,12 @@ FROM (
                     ) AND (
                       "t21"."at" >= "t21"."first_at"
                     )) AS "n0",
-                  CAST(SUM(
-                    CASE
-                      WHEN (
-                        "t21"."name" = 'order'
-                      ) AND (
-                        "t21"."at" >= "t21"."first_at"
-                      )
-                      THEN 1
-                      ELSE 0
-                    END
-                  ) AS DOUBLE) AS "n1",
+                  CAST(COUNT(*) FILTER(WHERE
+                    (
+                      "t21"."name" = 'order'
+                    ) AND (
+                      "t21"."at" >= "t21"."first_at"
+                    )) AS DOUBLE) AS "n1",
                   SUM("t21"."value") FILTER(WHERE
                     (
                       "t21"."name" = 'order'
@@ -469,6 +464,7 @@ SELECT
   "t26"."arm",
   "t26"."day",
   SUM("t26"."enters") AS "units",
+  COUNT(*) AS "unit_days",
   SUM(
     COALESCE(
       CAST(CASE
@@ -1068,17 +1064,12 @@ FROM (
               ) AND (
                 "t21"."at" >= "t21"."first_at"
               )) AS "n0",
-            CAST(SUM(
-              CASE
-                WHEN (
-                  "t21"."name" = 'order'
-                ) AND (
-                  "t21"."at" >= "t21"."first_at"
-                )
-                THEN 1
-                ELSE 0
-              END
-            ) AS DOUBLE) AS "n1",
+            CAST(COUNT(*) FILTER(WHERE
+              (
+                "t21"."name" = 'order'
+              ) AND (
+                "t21"."at" >= "t21"."first_at"
+              )) AS DOUBLE) AS "n1",
             SUM("t21"."value") FILTER(WHERE
               (
                 "t21"."name" = 'order'

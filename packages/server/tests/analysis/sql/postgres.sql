@@ -250,17 +250,12 @@ FROM (
                     ) AND (
                       "t21"."at" >= "t21"."first_at"
                     )) AS "n0",
-                  CAST(SUM(
-                    CASE
-                      WHEN (
-                        "t21"."name" = 'order'
-                      ) AND (
-                        "t21"."at" >= "t21"."first_at"
-                      )
-                      THEN 1
-                      ELSE 0
-                    END
-                  ) AS DOUBLE PRECISION) AS "n1",
+                  CAST(COUNT(*) FILTER(WHERE
+                    (
+                      "t21"."name" = 'order'
+                    ) AND (
+                      "t21"."at" >= "t21"."first_at"
+                    )) AS DOUBLE PRECISION) AS "n1",
                   SUM("t21"."value") FILTER(WHERE
                     (
                       "t21"."name" = 'order'
@@ -471,6 +466,7 @@ SELECT
   "t26"."arm",
   "t26"."day",
   SUM("t26"."enters") AS "units",
+  COUNT(*) AS "unit_days",
   SUM(
     COALESCE(
       CAST(CASE
@@ -1074,17 +1070,12 @@ FROM (
               ) AND (
                 "t21"."at" >= "t21"."first_at"
               )) AS "n0",
-            CAST(SUM(
-              CASE
-                WHEN (
-                  "t21"."name" = 'order'
-                ) AND (
-                  "t21"."at" >= "t21"."first_at"
-                )
-                THEN 1
-                ELSE 0
-              END
-            ) AS DOUBLE PRECISION) AS "n1",
+            CAST(COUNT(*) FILTER(WHERE
+              (
+                "t21"."name" = 'order'
+              ) AND (
+                "t21"."at" >= "t21"."first_at"
+              )) AS DOUBLE PRECISION) AS "n1",
             SUM("t21"."value") FILTER(WHERE
               (
                 "t21"."name" = 'order'

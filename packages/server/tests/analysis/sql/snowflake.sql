@@ -242,11 +242,11 @@ FROM (
                       NULL
                     )
                   ) AS "n0",
-                  CAST(SUM(IFF((
+                  CAST(COUNT_IF((
                     "t21"."name" = 'order'
                   ) AND (
                     "t21"."at" >= "t21"."first_at"
-                  ), 1, 0)) AS DOUBLE) AS "n1",
+                  )) AS DOUBLE) AS "n1",
                   SUM(
                     IFF(
                       (
@@ -459,6 +459,7 @@ SELECT
   "t26"."arm",
   "t26"."day",
   SUM("t26"."enters") AS "units",
+  COUNT(*) AS "unit_days",
   SUM(
     COALESCE(
       CAST(IFF(
@@ -1063,11 +1064,11 @@ FROM (
                 NULL
               )
             ) AS "n0",
-            CAST(SUM(IFF((
+            CAST(COUNT_IF((
               "t21"."name" = 'order'
             ) AND (
               "t21"."at" >= "t21"."first_at"
-            ), 1, 0)) AS DOUBLE) AS "n1",
+            )) AS DOUBLE) AS "n1",
             SUM(
               IFF(
                 (

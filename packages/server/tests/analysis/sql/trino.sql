@@ -250,11 +250,12 @@ FROM (
                     ) AND (
                       "t21"."at" >= "t21"."first_at"
                     )) AS "n0",
-                  CAST(SUM(IF((
-                    "t21"."name" = 'order'
-                  ) AND (
-                    "t21"."at" >= "t21"."first_at"
-                  ), 1, 0)) AS DOUBLE) AS "n1",
+                  CAST(COUNT(*) FILTER(WHERE
+                    (
+                      "t21"."name" = 'order'
+                    ) AND (
+                      "t21"."at" >= "t21"."first_at"
+                    )) AS DOUBLE) AS "n1",
                   SUM("t21"."value") FILTER(WHERE
                     (
                       "t21"."name" = 'order'
@@ -468,6 +469,7 @@ SELECT
   "t26"."arm",
   "t26"."day",
   SUM("t26"."enters") AS "units",
+  COUNT(*) AS "unit_days",
   SUM(
     COALESCE(
       CAST(IF(
@@ -1069,11 +1071,12 @@ FROM (
               ) AND (
                 "t21"."at" >= "t21"."first_at"
               )) AS "n0",
-            CAST(SUM(IF((
-              "t21"."name" = 'order'
-            ) AND (
-              "t21"."at" >= "t21"."first_at"
-            ), 1, 0)) AS DOUBLE) AS "n1",
+            CAST(COUNT(*) FILTER(WHERE
+              (
+                "t21"."name" = 'order'
+              ) AND (
+                "t21"."at" >= "t21"."first_at"
+              )) AS DOUBLE) AS "n1",
             SUM("t21"."value") FILTER(WHERE
               (
                 "t21"."name" = 'order'

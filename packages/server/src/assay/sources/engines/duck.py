@@ -13,7 +13,8 @@ from ibis.expr.types import Table
 from assay.sources.connections import DuckDB, Files
 from assay.sources.engines.base import Estimate, unsupported
 from assay.sources.errors import ConnectionFailed
-from assay.sources.files import local_engine, read_csv
+from assay.sources.files import read_csv
+from assay.sources.local import local_engine
 from assay.sources.places import Allowed, is_parquet, matching_files
 from assay.sources.selects import require_select
 from assay.sources.tables import FilePattern, NamedTable, Relation, Select
