@@ -149,7 +149,7 @@ def _assay(case: str, folder: str, memory: str | None = None) -> Callable[[], ob
             covariates={"latency": "latency_before"},
         )
         return lambda: analyze_file(request)
-    engine = local_engine(keeps_order=False)
+    engine = local_engine()
     engine.con.execute("SET threads = 2")
     if memory is not None:
         engine.con.execute(f"SET memory_limit = '{memory}'; SET temp_directory = '{folder}/scratch'")

@@ -64,12 +64,12 @@ def _processor(action: Callable[[], object]) -> float:
 
 
 def _full(folder: Path) -> object:
-    table = complete(_events(local_engine(keeps_order=False), folder)(None, START + timedelta(days=DAYS)))
+    table = complete(_events(local_engine(), folder)(None, START + timedelta(days=DAYS)))
     return collect({None: table}, _plan(), shows_sql=False)
 
 
 def _refresh(folder: Path, stored: Path, days: int) -> object:
-    engine = local_engine(keeps_order=False)
+    engine = local_engine()
     end = START + timedelta(days=days)
     first = START - timedelta(days=7)
     marks = {

@@ -64,7 +64,7 @@ class _Running:
     def perform(self) -> dict[str, Any]:
         from assay.sources.service import local_engine  # noqa: PLC0415 — loaded by the first analysis
 
-        self.engine = local_engine(keeps_order=False)
+        self.engine = local_engine()
         return _analyze(self.engine, self.question, self.facts_of, self.reader, self.folder)
 
     def interrupt(self) -> None:

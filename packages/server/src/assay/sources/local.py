@@ -27,19 +27,10 @@ class LocalEngine(Backend):
         )
 
 
-def local_engine(*, keeps_order: bool = True) -> Backend:
-    """A DuckDB in memory that loads nothing from the network.
-
-    Args:
-        keeps_order: Whether rows without an order come as they stand in their file; without it a query holds
-            back fewer of them.
-    """
+def local_engine() -> Backend:
+    """A DuckDB in memory that loads nothing from the network."""
     engine = LocalEngine()
-    engine.do_connect(
-        autoinstall_known_extensions=False,
-        autoload_known_extensions=False,
-        preserve_insertion_order=keeps_order,
-    )
+    engine.do_connect(autoinstall_known_extensions=False, autoload_known_extensions=False)
     return engine
 
 
