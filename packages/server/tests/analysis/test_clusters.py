@@ -13,7 +13,7 @@ import pytest
 from assay.analysis.document import Document
 from assay.analysis.experiment import observe_events
 from assay.analysis.methods import AlwaysValid, GroupSequential, Reading
-from assay.analysis.plan import Clustering, Plan, Switching
+from assay.analysis.plan import Clustering, Dimension, Plan, Switching
 from assay.analysis.record import concluded, read, write
 from assay.sources.service import local_engine
 from assay_stats import ClusterTotals, Estimate, clustered_difference
@@ -152,8 +152,6 @@ def test_segments_of_clusters_have_their_own_errors() -> None:
     rows = [
         {**row, "properties": '{"os": "ios"}'} if row["kind"] == "exposure" else row for row in company_rows()
     ]
-    from assay.analysis.plan import Dimension  # noqa: PLC0415
-
     plan = replace(a_plan(SPENT), clustering=COMPANIES, segments=(Dimension("os"),))
     document = told(rows, plan)
 

@@ -206,8 +206,8 @@ def a_plan(method: str) -> Plan:
 def an_experiment(method: str) -> ExperimentOut:
     """A running experiment by the plan."""
     phase: dict[str, Any] = {
-        "number": 1, "salt": "", "coverage": 1.0, "plan_hash": "", "frozen": {}, "started_at": START,
-        "ended_at": None,
+        "number": 1, "salt": "", "coverage": 1.0, "plan_hash": "", "frozen": {"plan": a_plan(method)},
+        "started_at": START, "ended_at": None,
     }  # fmt: skip
     return ExperimentOut.model_validate(
         {

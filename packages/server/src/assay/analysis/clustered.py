@@ -42,9 +42,10 @@ class TooManyClusters(Invalid):
 
 @dataclass(frozen=True, slots=True)
 class Divided:
-    """Members of an experiment whose arm says their cluster too, and what errors are robust to."""
+    """Members of an experiment whose arm says their cluster too, how many, and what errors are robust to."""
 
     members: Table
+    units: Mapping[str, int]
     error_unit: str
 
 
@@ -63,7 +64,9 @@ def divided(members: Table, clustering: Clustering) -> Divided:
             value=found["clusters"],
         )
     label = members[ARM] + _BETWEEN + members[owner]
-    return Divided(members.mutate(**{ARM: label}).drop(*_columns(clustering)), error_unit)
+    labelled = members.mutate(**{ARM: label}).drop(*_columns(clustering))
+    counts = records(labelled.group_by(ARM).aggregate(units=labelled.count()))
+    return Divided(labelled, {row[ARM]: row["units"] for row in counts}, error_unit)
 
 
 def unmeasurable(plan: Plan) -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import Any
 import ibis
 from duckdb import InterruptException
 from ibis import to_sql
-from ibis.expr.types import Table
+from ibis.expr.types import Table, Value
 
 from assay.analysis import aggregate, assignment, clustered, daily, switching, units
 from assay.analysis.activity import activity
@@ -59,6 +59,7 @@ def collect(tables: Tables, plan: Plan, *, shows_sql: bool = True) -> Collected:
         if plan.clustering is None:
             return _collected(tables, members, plan, base, dialect=dialect, shows_sql=shows_sql)
         parts = clustered.divided(members, plan.clustering)
+        base = replace(base, whole=Cut(parts.units))
         found = _collected(tables, parts.members, plan, base, dialect=dialect, shows_sql=shows_sql)
         return clustered.folded(found, whole, parts.error_unit)
 
@@ -193,12 +194,16 @@ def _sample(tables: Tables, members: Table, plan: Plan, kept: ExitStack, *, dial
     else:
         table = units.of_days(days, members, plan.numbers)
     # Who the units are has done its work, and names take more room than numbers.
-    arms = [arm.key for arm in plan.arms]
+    arms = None if plan.clustering else [arm.key for arm in plan.arms]
     dimensions = [dimension_column(each.key) for each in plan.segments]
-    place = ibis.cases(*((table[ARM] == arm, number) for number, arm in enumerate(arms))).cast("int16")
-    narrow = table.select(*dimensions, *(number.column for number in plan.numbers), **{ARM: place})
+    named = table[ARM] if arms is None else _places(table, arms)
+    narrow = table.select(*dimensions, *(number.column for number in plan.numbers), **{ARM: named})
     table = keep(narrow, kept)
     return Sample(table, units.limits_of(table, plan.measures), days, arms)
+
+
+def _places(table: Table, arms: Sequence[str]) -> Value:
+    return ibis.cases(*((table[ARM] == arm, place) for place, arm in enumerate(arms))).cast("int16")
 
 
 def _days(tables: Tables, members: Table, plan: Plan, *, dialect: str) -> Table:
