@@ -47,7 +47,7 @@ def _metric(document: dict[str, Any], key: str) -> tuple[dict[str, Any], dict[st
 
 def _timeless(document: dict[str, Any]) -> dict[str, float]:
     """The figures without what only events with a time or a query have."""
-    calendar = ("/looks", "/diagnosis", "/sql", "/claim/day")
+    calendar = ("/looks", "/diagnosis", "/sql", "/claim/day", "/arrivals", "/exposures")
     return {
         path: value for path, value in figures(document).items() if not any(part in path for part in calendar)
     }
