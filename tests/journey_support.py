@@ -4,6 +4,7 @@ import asyncio
 import csv
 import json
 import math
+import os
 import re
 import signal
 import socket
@@ -19,6 +20,7 @@ from typing import Any, cast
 
 import numpy as np
 
+import support_commands
 from assay.cli.client import connected
 from support_commands import assay, own_environment
 
@@ -31,6 +33,10 @@ METRICS: dict[str, dict[str, Any]] = {
     "sum_gamerounds_capped": {"kind": "mean", "event": "rounds", "cap_quantile": 0.999},
 }
 START_WITHIN_SECONDS = 180.0
+SUPPORT_PATH = os.pathsep.join(
+    sorted({str(Path(each).parent) for each in (__file__, support_commands.__file__)})
+)
+"""Where a process of its own finds this module and what it imports."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,9 +163,16 @@ def results(url: str, *, project: str = "default") -> dict[str, Any]:
 
 
 def figures(document: dict[str, Any]) -> dict[str, float]:
-    """Every figure of a document by its path, metrics by key; NaN for what is undefined."""
+    """Every figure of a document by its path, metrics by key; NaN for what is undefined.
+
+    Left out are versions, and how far behind the senders were: neither is a finding.
+    """
     named = {**document, "metrics": {metric["metric"]: metric for metric in document["metrics"]}}
-    return {path: value for path, value in _numbers("", named) if "version" not in path}
+    return {
+        path: value
+        for path, value in _numbers("", named)
+        if "version" not in path and not path.endswith("/lag_seconds")
+    }
 
 
 def _numbers(path: str, part: Any) -> Iterator[tuple[str, float]]:

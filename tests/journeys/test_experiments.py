@@ -168,7 +168,7 @@ def posted(http: httpx2.Client, path: str, body: Any) -> Any:
 
 def evaluated(http: httpx2.Client, *, wanted: Callable[[dict[str, str]], bool]) -> dict[str, str]:
     """The variant of every unit, once what was published is served, by any process."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     units = [f"u{number}" for number in range(UNITS)]
     while not wanted({unit: variant_of(http, unit) for unit in units[:20]}) and time.monotonic() < deadline:
         time.sleep(0.1)
@@ -196,7 +196,7 @@ def send_orders(http: httpx2.Client, assigned: dict[str, str]) -> None:
 
 def analysed(http: httpx2.Client) -> Any:
     """A result in which every evaluated unit is exposed; the journal writes exposures every now and then."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while True:
         task = posted(http, "experiments/shorter/results", {})["id"]
         while http.get(f"{PROJECT}/experiments/shorter/results/{task}").json()["state"] != "COMPLETED":

@@ -149,7 +149,7 @@ def started(world: World, key: str, method: dict[str, Any]) -> dict[str, list[st
 
 def datafile(world: World, key: str, *, is_split: bool) -> CompiledRuleset:
     """What an SDK evaluates with, once the flag's last publication has come as far as delivery."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while True:
         compiled = compile_ruleset(world.http.get("/api/v1/datafile").raise_for_status().content)
         found = evaluate(compiled, key, Context.of("anybody", {}), now=datetime.now(UTC))
@@ -213,7 +213,7 @@ def analysed(world: World, key: str) -> dict[str, Any]:
     """A result of now: its id, its document and what it says of the new arm."""
     place = f"{PROJECT}/experiments/{key}/results"
     task = world.post(place, {})["id"]
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while (state := world.http.get(f"{place}/{task}").json()["state"]) != "COMPLETED":
         assert state != "FAILED"
         assert time.monotonic() < deadline

@@ -16,6 +16,8 @@ from journey_support import data_folder, running_assay
 
 from .browsing import chromium, watched
 
+# A machine that is busy with other tests still answers; what never comes fails all the same.
+expect.set_options(timeout=60_000)
 VISITORS = 3_000
 PAGE = "/projects/shop/experiments/checkout"
 API = "/api/v1/projects/shop/experiments/checkout/results"
@@ -41,7 +43,7 @@ def computed(url: str) -> dict[str, Any]:
     """The results as the API gives them."""
     with httpx2.Client(base_url=url) as api:
         api.post(API).raise_for_status()
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while time.monotonic() < deadline:
             answer = api.get(f"{API}/latest")
             if answer.status_code == 200:
@@ -119,7 +121,7 @@ def test_the_button_computes_and_the_page_follows(browser: Browser, url: str) ->
         watch.page.goto("/projects/shop/experiments/by-button")
         watch.page.get_by_role("button", name="Compute results").click()
 
-        expect(watch.page.get_by_role("heading", name="Metrics")).to_be_visible(timeout=30_000)
+        expect(watch.page.get_by_role("heading", name="Metrics")).to_be_visible()
         expect(watch.page.get_by_role("button", name="Compute again")).to_be_visible()
         assert (watch.strangers, watch.complaints) == ([], [])
 
@@ -130,7 +132,7 @@ def test_everything_works_without_scripts(browser: Browser, url: str) -> None:
         watch.page.goto("/projects/shop/experiments/without-scripts")
         watch.page.get_by_role("button", name="Compute results").click()
 
-        expect(watch.page.get_by_role("heading", name="Metrics")).to_be_visible(timeout=30_000)
+        expect(watch.page.get_by_role("heading", name="Metrics")).to_be_visible()
         expect(watch.page.locator("time.moment").first).to_contain_text("UTC")
 
 

@@ -51,7 +51,7 @@ def test_the_example_file_is_analysed_as_the_readme_says() -> None:
 def run_script(script: str) -> list[dict[str, Any]]:
     """What the script's commands print: JSON objects, one after another."""
     command = ["bash", "-euo", "pipefail", "-c", script]
-    finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
+    finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=120)
     decoder, answers, rest = json.JSONDecoder(), list[dict[str, Any]](), finished.stdout
     while rest:
         answer, end = decoder.raw_decode(rest)
@@ -83,7 +83,7 @@ def assay_up(log: Path) -> Generator[str]:
 
 def wait_for_url(log: Path, process: subprocess.Popen[bytes]) -> str:
     """The address it printed, once it answers there."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline and process.poll() is None:
         found = re.search(r"answers at (http://\S+)", log.read_text(encoding="utf-8"))
         if found is not None:

@@ -32,6 +32,7 @@ from assay.shared.errors import AssayError
 from assay.sources.service import local_engine
 from journey_support import (
     METRICS,
+    SUPPORT_PATH,
     RunningAssay,
     data_folder,
     events_of,
@@ -179,8 +180,7 @@ class Cluster:
             _kill(process)
 
     def _environment(self) -> dict[str, str]:
-        support = str(Path(__file__).parents[1])
-        return own_environment() | dict(self.settings) | {"PYTHONPATH": support}
+        return own_environment() | dict(self.settings) | {"PYTHONPATH": SUPPORT_PATH}
 
 
 @pytest.mark.reliability

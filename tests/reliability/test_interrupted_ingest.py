@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from journey_support import (
+    SUPPORT_PATH,
     RunningAssay,
     data_folder,
     figures,
@@ -106,7 +107,7 @@ def _postmaster_of(assay: RunningAssay) -> psutil.Process:
 
 @contextmanager
 def _sending(url: str, source: Path, state: Path) -> Generator[subprocess.Popen[bytes], None, None]:
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    environment = {**os.environ, "PYTHONPATH": SUPPORT_PATH}
     with subprocess.Popen([sys.executable, "-c", SENDER, url, source, state], env=environment) as sender:
         try:
             yield sender

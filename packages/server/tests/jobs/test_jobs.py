@@ -212,7 +212,7 @@ async def test_a_task_survives_the_death_of_its_worker(
     task = await begin(committing_database, kind="killed")
     started = tmp_path / "started"
     with subprocess.Popen([sys.executable, "-c", VICTIM, database_url, str(started)]) as victim:  # noqa: ASYNC220 — the test waits for it below
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not started.exists():
             assert time.monotonic() < deadline
             await asyncio.sleep(0.05)
