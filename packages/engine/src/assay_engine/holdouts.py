@@ -12,6 +12,8 @@ from assay_engine.records import record
 from assay_engine.results import Evaluation, MetHoldout
 from assay_engine.rules.operators import read
 
+PREFIX = "holdout:"
+
 
 class HoldoutArm(StrEnum):
     """A unit's side of a holdout."""
@@ -32,7 +34,7 @@ class HoldoutExposure:
 
 def holdout_experiment(environment: str, holdout: str) -> str:
     """Under which name the exposures to a holdout are analysed."""
-    return f"holdout:{environment}:{holdout}"
+    return f"{PREFIX}{environment}:{holdout}"
 
 
 def holdout_exposures(ruleset: Ruleset, answer: Evaluation, context: Context) -> list[HoldoutExposure]:

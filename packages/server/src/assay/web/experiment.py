@@ -13,7 +13,7 @@ from assay.core.dependencies import AppSettings, Now, RetryingRoute, Writes
 from assay.experiments import service as experiments
 from assay.flags.routing import by
 from assay.metrics import service as metrics
-from assay.shared.ids import Key
+from assay.shared.ids import ExperimentName, Key
 from assay.web.experiment_page import experiment_page
 from assay.web.record import record_of
 from assay.web.rendering import path_to, render
@@ -23,7 +23,7 @@ router = APIRouter(
     prefix="/projects/{project}/experiments/{experiment}", route_class=RetryingRoute, include_in_schema=False
 )
 ProjectKey = Annotated[Key, Path(description="Key of the project.")]
-ExperimentKey = Annotated[Key, Path(description="Key of the experiment.")]
+ExperimentKey = Annotated[ExperimentName, Path(description="Key of the experiment.")]
 SHOWN_LOOKS = 10
 SHOWN_RECUTS = 10
 
