@@ -1,5 +1,6 @@
 """Results of holdouts: how one is read, and what ran under it beside its estimate."""
 
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import hypot
@@ -112,16 +113,16 @@ def notes_of(standing: Standing | None) -> list[str]:
     notes: list[str] = []
     if standing.is_redivided:
         notes.append(
-            f"Since {standing.started_at:%Y-%m-%d %H:%M} UTC the holdout divides units otherwise than before. "
-            "Only exposures from then on count, each unit on the side it has now; who changed sides brings along "
-            "what it had been through, which draws the effect towards 0 for a while."
+            f"Since {standing.started_at:%Y-%m-%d %H:%M} UTC the holdout divides units otherwise than "
+            "before: only exposures from then on count, each unit on its side of now. Who changed sides "
+            "brings along what it had been through, which draws the effect towards 0 for a while."
         )
     if standing.ended_at is not None:
         notes.append(f"Released on {standing.ended_at:%Y-%m-%d %H:%M} UTC; nothing later is read.")
     return notes
 
 
-def _part(each: Under, effects: Mapping[object, Sequence[PastEffect]], metric: str) -> Part:
+def _part(each: Under, effects: Mapping[uuid.UUID, Sequence[PastEffect]], metric: str) -> Part:
     if each.shipped == each.experiment.control:
         return Part(each.experiment.key, 0.0, 0.0)
     for row in effects.get(each.identifier, []):
