@@ -164,6 +164,50 @@ def comparison(found: dict[str, Any]) -> dict[str, Any]:
     return found["document"]["metrics"][0]["comparisons"][0]
 
 
+async def shows(shop: Shop, *said: str) -> None:
+    """Whether the project leads to a page of the holdout that says all this."""
+    address = f"/projects/{shop.place.project}/experiments/{NAME}"
+    project = await shop.http.get(f"/projects/{shop.place.project}")
+    page = await shop.http.get(address)
+    listed = await shop.http.get(f"{shop.root}/experiments")
+
+    assert (project.status_code, page.status_code) == (200, 200), page.text
+    assert address.replace(":", "%3A") in project.text or address in project.text
+    assert [each for each in said if each not in page.text] == []
+    assert [each["key"] for each in listed.json()["items"]] == ["page", "basket"]
+
+
+async def test_nobody_makes_deletes_or_bends_what_a_holdout_is_analysed_as(shop: Shop) -> None:
+    definition = {"kind": "mean", "event": "order"}
+    metric = {"key": "spent", "name": "Spent", "definition": definition}
+    await shop.post(f"{shop.root}/metrics", metric, 201)
+    await shop.place.publish(
+        a_flag(), holdouts=[a_holdout(0), a_holdout(10, experiments=[]) | {"id": "idle"}]
+    )
+    arms = {"arms": [{"key": "a"}, {"key": "b"}], "control": "a", "metrics": []}
+    reading = {"metrics": ["spent"]}
+    path = f"{shop.root}/experiments"
+
+    stolen = await shop.http.post(path, json={"key": NAME, "name": "x", **arms})
+    source = {"source": "holdout", "environment": "production", "holdout": "quarter", "reading": reading}
+    forged = await shop.http.post(path, json={"key": "x", "name": "x", **arms, "assignments": source})
+    nobody = await shop.http.put(f"{shop.environment}/holdouts/quarter/reading", json=reading)
+    idle = await shop.http.put(f"{shop.environment}/holdouts/idle/reading", json=reading)
+    assert [stolen.status_code, forged.status_code] == [422, 422]
+    assert [each.json()["code"] for each in (nobody, idle)] == ["holdout_idle", "holdout_idle"]
+
+    await shop.place.publish(holdouts=[a_holdout(2_000)])
+    for wrong in ({"metrics": []}, {**reading, "method": {"kind": "fixed"}}, {"metrics": ["gone"]}):
+        refused = await shop.http.put(f"{shop.environment}/holdouts/quarter/reading", json=wrong)
+        assert refused.status_code == 422, refused.text
+    made = await shop.http.put(f"{shop.environment}/holdouts/quarter/reading", json=reading)
+    assert (made.status_code, made.json()["experiment"]) == (200, NAME), made.text
+    deleted = await shop.http.delete(f"{path}/{NAME}", headers=MATCH)
+    bent = await shop.http.patch(f"{path}/{NAME}", json={"control": "open"}, headers=MATCH)
+    moved = await shop.http.post(f"{path}/{NAME}/start", json={}, headers=MATCH)
+    assert {each.json()["code"] for each in (deleted, bent, moved)} == {"not_planned"}
+
+
 async def test_what_came_of_everything_under_a_holdout_is_told_and_begins_anew_when_it_divides_otherwise(
     shop: Shop,
 ) -> None:
@@ -198,6 +242,7 @@ async def test_what_came_of_everything_under_a_holdout_is_told_and_begins_anew_w
     (own,) = beside["experiments"][0]["effects"]
     assert (added["experiments"], added["lift"]) == (["page"], own["lift"])
     assert first["holdout"]["notes"] == []
+    await shows(shop, "Under this holdout", 'data-experiment="page"', "shipped: on", added["sentence"][:40])
 
     narrowed = {"range": {"low": 0, "high": 1_000}}
     changed = await shop.http.patch(f"{shop.environment}/holdouts/quarter", json=narrowed, headers=MATCH)

@@ -18,6 +18,7 @@ from assay.web.experiment_page import experiment_page
 from assay.web.record import record_of
 from assay.web.rendering import path_to, render
 from assay.web.same_origin import FromOurPages
+from assay.web.under import holdout_part
 
 router = APIRouter(
     prefix="/projects/{project}/experiments/{experiment}", route_class=RetryingRoute, include_in_schema=False
@@ -55,7 +56,8 @@ async def experiment(
     )
     role = Role.ADMIN if settings.delivers_without_key else None
     record = await record_of(tx, project, found, role=role)
-    return render(request, "experiment.html", page=replace(page, record=record))
+    part = await holdout_part(tx, project, found, now=now)
+    return render(request, "experiment.html", page=replace(page, record=record, holdout=part))
 
 
 @router.post("/results", name="compute_results")
