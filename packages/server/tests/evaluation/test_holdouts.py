@@ -197,7 +197,12 @@ async def test_nobody_makes_deletes_or_bends_what_a_holdout_is_analysed_as(shop:
     assert [each.json()["code"] for each in (nobody, idle)] == ["holdout_idle", "holdout_idle"]
 
     await shop.place.publish(holdouts=[a_holdout(2_000)])
-    for wrong in ({"metrics": []}, {**reading, "method": {"kind": "fixed"}}, {"metrics": ["gone"]}):
+    bad: list[dict[str, Any]] = [
+        {"metrics": list[str]()},
+        {**reading, "method": {"kind": "fixed"}},
+        {"metrics": ["gone"]},
+    ]
+    for wrong in bad:
         refused = await shop.http.put(f"{shop.environment}/holdouts/quarter/reading", json=wrong)
         assert refused.status_code == 422, refused.text
     made = await shop.http.put(f"{shop.environment}/holdouts/quarter/reading", json=reading)
