@@ -233,3 +233,11 @@ def test_nothing_passes_the_check_and_then_makes_evaluation_raise(seed: int) -> 
         context = random_context(rng)
         for key in compiled.flags:
             assert evaluate(compiled, key, context, now=START).flag_key == key
+
+
+def test_a_rule_that_runs_an_experiment_is_not_left_of_one() -> None:
+    held = {"experiment": "d", "holdouts": ["q1"]}
+    (refused,) = problems(flag({"serve": split((0, 10_000, "on"), experiment="e"), "held": held}))
+
+    assert "left behind" in refused
+    assert problems(flag({"serve": split((0, 10_000, "on")), "held": held})) == []

@@ -12,6 +12,7 @@ import pytest
 from assay_engine import (
     Context,
     ErrorCode,
+    Evaluation,
     Reason,
     compile_ruleset,
     evaluate,
@@ -204,6 +205,74 @@ def test_a_held_out_unit_gets_what_follows_and_the_holdouts_name() -> None:
 
     assert (held.variant, held.holdout, held.is_exposure) == ("c", "q1", False)
     assert (free.variant, free.holdout) == ("a", None)
+
+
+def a_holdout(held: int, experiments: list[str] | None = None, key: str = "q1") -> dict[str, Any]:
+    range_ = {"low": 0, "high": held}
+    scope = {} if experiments is None else {"experiments": experiments}
+    return {"id": key, "bucketing": {"salt": key}, "range": range_, **scope}
+
+
+def met(answer: Evaluation) -> dict[str, bool]:
+    return {each.id: each.is_held for each in answer.holdouts}
+
+
+def test_who_comes_to_an_experiment_meets_its_holdouts_whether_or_not_it_serves_them() -> None:
+    half = a_split(("a", 5_000), (None, 5_000), experiment="e")
+    ruleset = compiled(a_flag({"serve": half}), holdouts=[a_holdout(2_000, ["e"])])
+    answers = [evaluate(ruleset, "f", Context.of(f"u{at}"), now=NOW) for at in range(2_000)]
+    held = sum(met(answer)["q1"] for answer in answers)
+
+    assert abs(held - 400) < 75
+    assert all((answer.holdout == "q1") is met(answer)["q1"] for answer in answers)
+    assert {(met(answer)["q1"], answer.variant) for answer in answers} == {
+        (True, "c"), (False, "a"), (False, "c"),
+    }  # fmt: skip
+
+
+def test_who_does_not_come_as_far_as_a_guarded_rule_meets_no_holdout() -> None:
+    pro = {"attribute": "plan", "operator": "equals", "values": ["pro"]}
+    rule = {"serve": a_split(("a", 10_000), experiment="e"), "condition": pro}
+    ruleset = compiled(a_flag(rule), holdouts=[a_holdout(10_000)])
+    others = [Context.of("u"), Context.of("u", {"plan": "free"})]
+
+    assert [evaluate(ruleset, "f", each, now=NOW).holdouts for each in others] == [(), ()]
+    assert met(evaluate(ruleset, "f", Context.of("u", {"plan": "pro"}), now=NOW)) == {"q1": True}
+
+
+def test_what_an_experiment_left_behind_stays_behind_the_holdouts_of_its_time() -> None:
+    left = {"serve": {"variant": "a"}, "held": {"experiment": "e", "holdouts": ["q1"]}}
+    later = a_holdout(10_000, key="q2")
+
+    def answer(*holdouts: dict[str, Any]) -> Evaluation:
+        return evaluate(compiled(a_flag(left), holdouts=[*holdouts]), "f", Context.of("u"), now=NOW)
+
+    kept_out, released, gone = answer(a_holdout(10_000), later), answer(a_holdout(10_000, [])), answer()
+    assert (kept_out.variant, kept_out.holdout, met(kept_out)) == ("c", "q1", {"q1": True})
+    assert [(each.variant, met(each)) for each in (released, gone)] == [("a", {}), ("a", {})]
+    assert (answer(later).variant, met(answer(a_holdout(0)))) == ("a", {"q1": False})
+
+
+def test_a_unit_that_keeps_its_arm_still_has_its_side_of_a_holdout() -> None:
+    serve = a_split(("a", 10_000), ("b", 0), experiment="e", sticky={})
+    ruleset = compiled(a_flag({"serve": serve}), holdouts=[a_holdout(10_000)])
+    kept = evaluate(ruleset, "f", Context.of("u", assignments={"e#0": "b"}), now=NOW)
+
+    assert (kept.variant, kept.holdout, met(kept)) == ("b", None, {"q1": True})
+
+
+def test_the_same_encounter_is_the_same_answer() -> None:
+    flag = a_flag(
+        {"serve": a_split((None, 10_000), experiment="e")},
+        {"serve": a_split((None, 10_000), experiment="d")},
+    )
+    ruleset = compiled(flag, holdouts=[a_holdout(0, ["e"]), a_holdout(5_000, ["d"], key="q2")])
+    answers = [evaluate(ruleset, "f", Context.of(f"u{at}"), now=NOW) for at in range(50)]
+
+    assert len({id(answer) for answer in answers}) == 2
+    assert {tuple(met(answer).items()) for answer in answers} == {
+        (("q1", False), ("q2", False)), (("q1", False), ("q2", True)),
+    }  # fmt: skip
 
 
 def sticky(version: int, minimum: int = 0) -> CompiledRuleset:

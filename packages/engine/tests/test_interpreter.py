@@ -25,6 +25,8 @@ from assay_engine.testing import random_context, random_moment, random_ruleset
 from assay_engine.values import is_array, is_object
 
 Json = Mapping[str, Any]
+Marks = list[tuple[str, bool]]
+"""Holdouts that were met, and whether each keeps the unit out."""
 
 
 class Interpreter:
@@ -46,31 +48,56 @@ class Interpreter:
                 "reason": "DISABLED",
                 "rule": None,
                 "experiment": None,
-                "holdout": None,
+                **self.told([]),
             }
         rules = flag.get("rules", [])
-        held = None
+        met: Marks = []
         for rule in rules:
             found = self.rule(flag, rule)
             if isinstance(found, dict):
-                return {**found, "rule": found.get("rule", rule["id"]), "holdout": held}
-            held = held or found
-        return self.fallthrough(flag, held)
+                marks = self.told(met, found.pop("met", []))
+                return {**found, "rule": found.get("rule", rule["id"]), **marks}
+            met = met + (found or [])
+        return self.fallthrough(flag, met)
 
-    def fallthrough(self, flag: Json, held: str | None) -> dict[str, Any]:
+    def told(self, met: Marks, own: Marks | None = None) -> dict[str, Any]:
+        """The holdout that kept the unit out on the way, and all that were met, each once."""
+        first: dict[str, bool] = {}
+        for holdout, is_held in [*met, *(own or [])]:
+            first.setdefault(holdout, is_held)
+        held = [holdout for holdout, is_held in met if is_held]
+        return {"holdout": held[0] if held else None, "met": list(first.items())}
+
+    def fallthrough(self, flag: Json, met: Marks) -> dict[str, Any]:
         nothing = {"variant": None, "reason": "DEFAULT", "rule": None, "experiment": None}
         serve = flag.get("fallthrough")
         if serve is None:
-            return {**nothing, "holdout": held}
+            return {**nothing, **self.told(met)}
         if "variant" in serve:
             reason = "DEFAULT" if flag.get("rules") else "STATIC"
-            return {**nothing, "variant": serve["variant"], "reason": reason, "holdout": held}
+            return {**nothing, "variant": serve["variant"], "reason": reason, **self.told(met)}
         found = self.serve(flag, serve)
         if isinstance(found, dict):
-            return {**found, "rule": None, "holdout": held}
-        return {**nothing, "holdout": held or found}
+            marks = self.told(met, found.pop("met", []))
+            return {**found, "rule": None, **marks}
+        return {**nothing, **self.told(met + (found or []))}
 
-    def rule(self, flag: Json, rule: Json) -> dict[str, Any] | str | None:
+    def meeting(self, experiment: str | None, named: list[str] | None = None) -> Marks:
+        """The holdouts of an experiment in order, up to the one that keeps the unit out."""
+        met: Marks = []
+        for holdout in self.holdouts:
+            scope = holdout.get("experiments")
+            if not experiment or not (scope is None or experiment in scope):
+                continue
+            if named is not None and holdout["id"] not in named:
+                continue
+            place = self.bucket(holdout["bucketing"])
+            met.append((holdout["id"], place is not None and inside(place, holdout["range"])))
+            if met[-1][1]:
+                break
+        return met
+
+    def rule(self, flag: Json, rule: Json) -> dict[str, Any] | Marks | None:  # noqa: PLR0911 — one for each gate
         schedule = rule.get("schedule", {})
         if "starts_at" in schedule and self.now < moment(schedule["starts_at"]):
             return None
@@ -80,13 +107,25 @@ class Interpreter:
         if "sticky" in split:
             decided, variant = self.sticky(split)
             if decided:
-                served = {"variant": variant, "reason": "SPLIT", "experiment": split.get("experiment")}
-                return None if variant is None else served
+                experiment = split.get("experiment")
+                met = self.meeting(experiment) or self.left(rule)
+                served = {"variant": variant, "reason": "SPLIT", "experiment": experiment, "met": met}
+                return met if variant is None else served
         if not all(self.condition(flag, each) for each in rule.get("prerequisites", [])):
             return None
         if "condition" in rule and self.condition(flag, rule["condition"]) is not True:
             return None
-        return self.serve(flag, rule["serve"])
+        met = self.left(rule)
+        if any(is_held for _, is_held in met):
+            return met
+        found = self.serve(flag, rule["serve"])
+        if isinstance(found, dict):
+            return {**found, "met": met or found.get("met", [])}
+        return met or found
+
+    def left(self, rule: Json) -> Marks:
+        held = rule.get("held")
+        return self.meeting(held["experiment"], held["holdouts"]) if held else []
 
     def sticky(self, split: Json) -> tuple[bool, str | None]:
         assignments = self.values.get("$assignments", {})
@@ -97,7 +136,7 @@ class Interpreter:
         variant = assignments.get(f"{name}#{version}")
         return (variant is not None and variant in [each["variant"] for each in split["ranges"]]), variant
 
-    def serve(self, flag: Json, serve: Json) -> dict[str, Any] | str | None:
+    def serve(self, flag: Json, serve: Json) -> dict[str, Any] | Marks | None:
         if "variant" in serve:
             return {"variant": serve["variant"], "reason": "TARGETING_MATCH", "experiment": None}
         if "jsonlogic" in serve:
@@ -117,17 +156,19 @@ class Interpreter:
         logic = JsonLogic(node["jsonlogic"], BucketerName(node.get("fractional", "flagd3")))
         return compile_logic(logic, flag_key)(self.values, self.now)
 
-    def split(self, split: Json) -> dict[str, Any] | str | None:
+    def split(self, split: Json) -> dict[str, Any] | Marks | None:
         experiment = split.get("experiment")
         place = self.in_window(split) if "windows" in split else self.bucket(split)
         if place is None:
             return self.without_unit(split)
-        for holdout in self.holdouts:
-            scope = holdout.get("experiments")
-            if experiment and (scope is None or experiment in scope):
-                held = self.bucket(holdout["bucketing"])
-                if held is not None and inside(held, holdout["range"]):
-                    return holdout["id"]
+        met = self.meeting(experiment)
+        if any(is_held for _, is_held in met):
+            return met
+        found = self.unguarded(split, place)
+        return met if found is None else {**found, "met": met}
+
+    def unguarded(self, split: Json, place: float) -> dict[str, Any] | None:
+        experiment = split.get("experiment")
         if "layer" in split:
             layer = self.layers[split["layer"]]
             at = self.bucket(layer["bucketing"])
@@ -345,6 +386,7 @@ def assert_three_ways_agree(seed: int, contexts: int) -> int:
                 "rule": answer.rule_id,
                 "experiment": answer.experiment,
                 "holdout": answer.holdout,
+                "met": [(each.id, each.is_held) for each in answer.holdouts],
             }
             assert told == obvious, (seed, flag.key)
             values = {variant.name: variant.value for variant in flag.variants}

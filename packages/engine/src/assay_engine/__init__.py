@@ -5,6 +5,7 @@ from assay_engine.datafile import dumps, loads
 from assay_engine.evaluate import compile_ruleset, evaluate, evaluate_all, evaluate_many
 from assay_engine.explain import Explanation, explain
 from assay_engine.fields import DatafileError
+from assay_engine.holdouts import HoldoutArm, HoldoutExposure, holdout_experiment, holdout_exposures
 from assay_engine.model import Flag, Rule, Ruleset, Segment
 from assay_engine.results import ErrorCode, Evaluation, Reason
 from assay_engine.rules.check import InvalidRuleset, Problem, check
@@ -20,6 +21,8 @@ __all__ = [
     "Explanation",
     "Flag",
     "FlagType",
+    "HoldoutArm",
+    "HoldoutExposure",
     "InvalidRuleset",
     "Problem",
     "Reason",
@@ -33,6 +36,8 @@ __all__ = [
     "evaluate_all",
     "evaluate_many",
     "explain",
+    "holdout_experiment",
+    "holdout_exposures",
     "loads",
     "next_transition",
 ]

@@ -34,14 +34,22 @@ from assay_engine.model import (
     Split,
     Sticky,
 )
-from assay_engine.results import Evaluation, Reason, flag_not_found
-from assay_engine.rules.answers import assigned_in, assignment_key, served, unserved_logic, without_unit
+from assay_engine.results import Evaluation, MetHoldout, Reason, flag_not_found
+from assay_engine.rules.answers import (
+    assigned_in,
+    assignment_key,
+    having_met,
+    joined,
+    served,
+    unserved_logic,
+    without_unit,
+)
 from assay_engine.rules.compile import CompiledRuleset
 from assay_engine.rules.conditions import is_within
 from assay_engine.rules.jsonlogic import compile_logic, variant_named
 from assay_engine.rules.loose import is_truthy
 from assay_engine.rules.operators import prepare, read
-from assay_engine.rules.splits import slices_of
+from assay_engine.rules.splits import Met, holdouts_left_by, holdouts_of, slices_of
 from assay_engine.values import AttributeValue
 from assay_engine.windows import placed_by, window_at
 
@@ -89,8 +97,9 @@ def explain(ruleset: CompiledRuleset, flag_key: str, context: Context, *, now: d
     return _Narrator(ruleset, context, now).flag(flag)
 
 
-# What a rule serves, the holdout that kept the unit out of it, or nothing; and the steps that say so.
-_Outcome: TypeAlias = tuple[Evaluation | str | None, list[Step]]
+# What a rule serves, or the holdouts met before it where it serves nothing; and the steps that say so.
+_Found: TypeAlias = Evaluation | Met | None
+_Outcome: TypeAlias = tuple[_Found, list[Step]]
 
 
 class _Narrator:
@@ -109,41 +118,39 @@ class _Narrator:
             off = served(flag, flag.off, Reason.DISABLED)
             return Explanation(off, (Step("the flag is disabled", holds=True),))
         steps: list[Step] = []
-        held_by: str | None = None
+        met = Met(())
         for rule in flag.rules:
             outcome, step = self._rule(flag, rule)
             steps.append(step)
             if isinstance(outcome, Evaluation):
-                return Explanation(replace(outcome, holdout=held_by), tuple(steps))
-            held_by = held_by or outcome
-        answer, held_by = self._fallthrough(flag, steps, held_by)
-        return Explanation(replace(answer, holdout=held_by), tuple(steps))
+                return Explanation(having_met(outcome, met.holdouts), tuple(steps))
+            met = _both(met, outcome)
+        answer, met = self._fallthrough(flag, steps, met)
+        return Explanation(having_met(answer, met.holdouts), tuple(steps))
 
-    def _fallthrough(
-        self, flag: Flag, steps: list[Step], held_by: str | None
-    ) -> tuple[Evaluation, str | None]:
+    def _fallthrough(self, flag: Flag, steps: list[Step], met: Met) -> tuple[Evaluation, Met]:
         match flag.fallthrough:
             case None:
                 steps.append(Step("no rule serves anything, and there is no fallthrough", holds=True))
             case ServeVariant(variant):
                 steps.append(Step(f"the fallthrough serves {variant!r}", holds=True))
-                return served(flag, variant, Reason.DEFAULT if flag.rules else Reason.STATIC), held_by
+                return served(flag, variant, Reason.DEFAULT if flag.rules else Reason.STATIC), met
             case serve:
                 outcome, inner = self._serve(flag, serve, None)
                 steps.append(Step("the fallthrough", isinstance(outcome, Evaluation), tuple(inner)))
                 if isinstance(outcome, Evaluation):
-                    return outcome, held_by
-                held_by = held_by or outcome
-        return served(flag, None, Reason.DEFAULT), held_by
+                    return outcome, met
+                met = _both(met, outcome)
+        return served(flag, None, Reason.DEFAULT), met
 
-    def _rule(self, flag: Flag, rule: Rule) -> tuple[Evaluation | str | None, Step]:
-        """What the rule serves, the holdout that kept the unit out of it, or nothing."""
+    def _rule(self, flag: Flag, rule: Rule) -> tuple[_Found, Step]:
+        """What the rule serves, the holdouts met before it, or nothing."""
         steps: list[Step] = []
         outcome = self._outcome(flag, rule, steps)
         name = f" ({rule.name})" if rule.name else ""
         return outcome, Step(f"rule {rule.id!r}{name}", isinstance(outcome, Evaluation), tuple(steps))
 
-    def _outcome(self, flag: Flag, rule: Rule, steps: list[Step]) -> Evaluation | str | None:
+    def _outcome(self, flag: Flag, rule: Rule, steps: list[Step]) -> _Found:
         if not self._passes(self._schedule(rule.schedule), steps):
             return None
         if isinstance(rule.serve, Split) and rule.serve.sticky and assigned_in(rule.serve):
@@ -155,9 +162,23 @@ class _Narrator:
                 return None
         if rule.condition is not None and not self._passes(self._condition(rule.condition, flag.key), steps):
             return None
+        holdouts = [] if rule.held is None else holdouts_left_by(self._holdouts, rule.held)
+        met, is_held = self._meeting(holdouts, steps)
+        if is_held:
+            return met
         outcome, inner = self._serve(flag, rule.serve, rule)
         steps.extend(inner)
-        return outcome
+        return _beyond(met, outcome)
+
+    def _meeting(self, holdouts: Sequence[Holdout], steps: list[Step]) -> tuple[Met, bool]:
+        """The holdouts that are met, and whether the last of them keeps the unit out."""
+        met: list[MetHoldout] = []
+        for holdout in holdouts:
+            met.append(MetHoldout(holdout.id, self._is_held(holdout)))
+            if met[-1].is_held:
+                steps.append(Step(f"held out of experiments by {holdout.id!r}", holds=False))
+                return Met(tuple(met)), True
+        return Met(tuple(met)), False
 
     @staticmethod
     def _passes(step: Step | None, steps: list[Step]) -> bool:
@@ -179,19 +200,26 @@ class _Narrator:
 
     def _assigned(
         self, flag: Flag, rule: Rule, split: Split, sticky: Sticky, steps: list[Step]
-    ) -> tuple[bool, Evaluation | None]:
+    ) -> tuple[bool, _Found]:
+        met, _ = self._meeting(self._before(rule, split), [])
         held = self._values.get(ASSIGNMENTS) or {}
         assignments = held if isinstance(held, dict) else {}
         experiment = assigned_in(split) or ""
         for version in range(sticky.minimum):
             if assignment_key(experiment, version) in assignments:
                 steps.append(Step(f"assigned under version {version}, before {sticky.minimum}", holds=False))
-                return True, None
+                return True, met if met.holdouts else None
         variant = assignments.get(assignment_key(experiment, sticky.version))
         if isinstance(variant, str) and any(each.variant == variant for each in split.ranges):
             steps.append(Step(f"assigned {variant!r} before, and keeps it", holds=True))
-            return True, served(flag, variant, Reason.SPLIT, rule=rule, split=split)
+            answer = served(flag, variant, Reason.SPLIT, rule=rule, split=split, holdouts=met.holdouts)
+            return True, answer
         return False, None
+
+    def _before(self, rule: Rule, split: Split) -> list[Holdout]:
+        if split.experiment is not None:
+            return holdouts_of(self._holdouts, split.experiment)
+        return [] if rule.held is None else holdouts_left_by(self._holdouts, rule.held)
 
     def _serve(self, flag: Flag, serve: Serve, rule: Rule | None) -> _Outcome:
         match serve:
@@ -221,9 +249,15 @@ class _Narrator:
             text = f"the split needs {_path(split.bucketing.unit)}, which is missing"
             answer = without_unit(flag, split, rule)
             return answer, [Step(text, answer is not None)]
-        for holdout in self._holdouts_of(split):
-            if self._is_held(holdout):
-                return holdout.id, [Step(f"held out of experiments by {holdout.id!r}", holds=False)]
+        holdouts = [] if split.experiment is None else holdouts_of(self._holdouts, split.experiment)
+        steps: list[Step] = []
+        met, is_held = self._meeting(holdouts, steps)
+        if is_held:
+            return met, steps
+        outcome, inner = self._placed(flag, split, rule, place)
+        return _beyond(met, outcome), inner
+
+    def _placed(self, flag: Flag, split: Split, rule: Rule | None, place: float) -> _Outcome:
         layer = self._layer(split)
         if layer is not None and not layer.holds:
             return None, [layer]
@@ -245,14 +279,6 @@ class _Narrator:
 
     def _place(self, bucketing: Bucketing) -> float | None:
         return prepare_bucket(bucketing)(read(bucketing.unit, self._values))
-
-    def _holdouts_of(self, split: Split) -> Sequence[Holdout]:
-        return [
-            each
-            for each in self._holdouts
-            if split.experiment is not None
-            and (each.experiments is None or split.experiment in each.experiments)
-        ]
 
     def _is_held(self, holdout: Holdout) -> bool:
         place = self._place(holdout.bucketing)
@@ -330,6 +356,17 @@ class _Narrator:
         return Step(
             f"flag {flag.key!r} serves {wanted}; it serves {told.evaluation.variant!r}", holds, told.steps
         )
+
+
+def _both(first: Met, then: Met | None) -> Met:
+    return first if then is None else Met(joined(first.holdouts, then.holdouts))
+
+
+def _beyond(met: Met, outcome: _Found) -> _Found:
+    """What a rule serves to a unit that holdouts let pass."""
+    if not met.holdouts:
+        return outcome
+    return met if outcome is None else replace(outcome, holdouts=met.holdouts)
 
 
 def _variant_at(split: Split, place: float) -> str | None:

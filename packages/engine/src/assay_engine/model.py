@@ -255,6 +255,19 @@ Serve: TypeAlias = ServeVariant | Split | JsonLogic
 
 
 @record
+class Held:
+    """Which holdouts go on keeping units out of what an experiment has left behind.
+
+    Attributes:
+        experiment: The one that it is left of; a holdout that lets its units into it keeps nobody out here.
+        holdouts: Those of that time: a later one does not take away what units have.
+    """
+
+    experiment: str
+    holdouts: tuple[str, ...]
+
+
+@record
 class Rule:
     """Serves its variant or split when schedule, prerequisites and condition all hold."""
 
@@ -264,6 +277,7 @@ class Rule:
     condition: Condition | None = None
     schedule: Schedule | None = None
     prerequisites: tuple[Prerequisite, ...] = ()
+    held: Held | None = None
 
 
 @record
@@ -328,6 +342,10 @@ class Holdout:
     bucketing: Bucketing
     range: Range
     experiments: frozenset[str] | None = None
+
+    def concerns(self, experiment: str) -> bool:
+        """Whether it keeps its units out of this experiment."""
+        return self.experiments is None or experiment in self.experiments
 
 
 @record

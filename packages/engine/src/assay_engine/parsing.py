@@ -51,6 +51,7 @@ from assay_engine.model import (
     Clause,
     Condition,
     Flag,
+    Held,
     Holdout,
     InBucket,
     InSegment,
@@ -319,6 +320,10 @@ def _slice(document: object) -> LayerSlice:
     return LayerSlice(**read_record(document, _SLICE, needs=("experiment", "low", "high")))
 
 
+def _held(document: object) -> Held:
+    return Held(**read_record(document, _HELD, needs=("experiment", "holdouts")))
+
+
 def _sticky(document: object) -> Sticky:
     fields = read_object(document, frozenset({"version", "minimum", "experiment"}))
     return Sticky(
@@ -435,8 +440,10 @@ _RULE: Readers = {
     "condition": condition_from_json,
     "schedule": _schedule,
     "prerequisites": array_of(_prerequisite, MOST_PARTS),
+    "held": _held,
     "serve": _serve,
 }
+_HELD: Readers = {"experiment": read_name, "holdouts": array_of(as_key, MOST_HOLDOUTS)}
 _SEGMENT: Readers = {
     "id": as_key,
     "unit": read_attribute,

@@ -26,6 +26,14 @@ class ErrorCode(StrEnum):
 
 
 @record
+class MetHoldout:
+    """A holdout before a rule that the unit came to, and whether it keeps the unit out."""
+
+    id: str
+    is_held: bool
+
+
+@record
 class Evaluation:
     """A flag's answer for one context; shared between callers and never changed.
 
@@ -37,6 +45,8 @@ class Evaluation:
         is_exposure: Whether the unit was assigned by that experiment and so belongs to its analysis.
         assignment: Under which name a sticky assignment is to be remembered, as `experiment#version`.
         holdout: The holdout that kept this unit out of an experiment on the way.
+        holdouts: All holdouts that the unit met on the way, for their own analysis; a unit that lacks the
+            attribute which a holdout divides by is exposed to none.
     """
 
     flag_key: str
@@ -49,6 +59,7 @@ class Evaluation:
     is_exposure: bool = False
     assignment: str | None = None
     holdout: str | None = None
+    holdouts: tuple[MetHoldout, ...] = ()
     error_code: ErrorCode | None = None
     error_message: str | None = None
 

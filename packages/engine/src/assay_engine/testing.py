@@ -17,6 +17,7 @@ from assay_engine.model import (
     Clause,
     Condition,
     Flag,
+    Held,
     Holdout,
     InBucket,
     InSegment,
@@ -50,6 +51,7 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 
 _TEXTS = ("", "a", "A", "pro", "free", "ß", "user@acme.com", "1.2.0", "v2", "10.0.0.1", "2026-01-15")
 _NUMBERS = (0, 1, -1, 18, 2.5, 1e300, 2**60, -0.0)
+_HOLDOUTS = ("h1", "h2", "h3")
 _VERSIONS = ("1.0.0", "1.2", "v2.0.0-rc.1", "2.0.0", "1.2.0+build")
 _MOMENTS = ("2026-01-01", "2026-01-15T08:00:00Z", "2026-01-15T08:00:00+02:00")
 _NETWORKS = ("10.0.0.0/8", "192.168.1.7/32", "2001:db8::/32", "0.0.0.0/0")
@@ -183,7 +185,7 @@ class _Maker:
             flags=tuple(flags),
             segments=tuple(segments),
             layers=(layer,),
-            holdouts=self._some(self._holdout, 2),
+            holdouts=self._holdouts(),
             environment="test",
             revision=self.rng.randrange(100),
         )
@@ -205,13 +207,16 @@ class _Maker:
 
     def _rule(self, rule_id: str, flags: Sequence[Flag], segments: Sequence[Segment]) -> Rule:
         needs = self._some(lambda: self._prerequisite(flags), 2) if flags and self.rng.random() < 0.2 else ()  # noqa: PLR2004
+        serve = self._serve()
+        is_running = isinstance(serve, Split) and serve.experiment is not None
         return Rule(
             id=rule_id,
-            serve=self._serve(),
+            serve=serve,
             name=self.rng.choice(["", "named"]),
             condition=self._maybe(lambda: self._condition(flags, segments, 3)),
             schedule=self._maybe(self._schedule) if self.rng.random() < 0.3 else None,  # noqa: PLR2004 — some
             prerequisites=needs,
+            held=None if is_running or self.rng.random() < 0.7 else self._held(),  # noqa: PLR2004 — most
         )
 
     def _serve(self) -> Serve:
@@ -280,10 +285,18 @@ class _Maker:
             self.rng.choice(["l1", "l2"]), self.rng.choice([BucketerName.XD, BucketerName.UNLEASH]), total=100
         )
 
-    def _holdout(self) -> Holdout:
+    def _held(self) -> Held:
+        known = self.rng.sample(_HOLDOUTS, self.rng.randrange(1, len(_HOLDOUTS)))
+        return Held(self.rng.choice(["exp1", "exp2"]), tuple(known))
+
+    def _holdouts(self) -> tuple[Holdout, ...]:
+        names = self.rng.sample(_HOLDOUTS, self.rng.randrange(len(_HOLDOUTS)))
+        return tuple(map(self._holdout, names))
+
+    def _holdout(self, name: str) -> Holdout:
         experiments = self.rng.choice([None, frozenset({"exp1"})])
         return Holdout(
-            f"h{self.rng.randrange(10**9)}",
+            name,
             self._whole_bucketing(),
             Range(1, 30, self._bounds()),
             experiments,

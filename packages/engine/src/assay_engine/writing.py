@@ -15,6 +15,7 @@ from assay_engine.model import (
     Clause,
     Condition,
     Flag,
+    Held,
     Holdout,
     InBucket,
     InSegment,
@@ -75,6 +76,7 @@ def rule_to_json(rule: Rule) -> dict[str, object]:
         condition=None if rule.condition is None else condition_to_json(rule.condition),
         schedule=None if rule.schedule is None else _schedule_to_json(rule.schedule),
         prerequisites=[condition_to_json(each) for each in rule.prerequisites] or None,
+        held=None if rule.held is None else _held_to_json(rule.held),
         serve=_serve_to_json(rule.serve),
     )
 
@@ -164,6 +166,10 @@ def _split_to_json(split: Split) -> dict[str, object]:
         exposes=None if split.exposes is None else _path_to_json(split.exposes),
         missing_unit=None if standard else split.missing_unit.value,
     )
+
+
+def _held_to_json(held: Held) -> dict[str, object]:
+    return {"experiment": held.experiment, "holdouts": list(held.holdouts)}
 
 
 def _sticky_to_json(sticky: Sticky) -> dict[str, object]:

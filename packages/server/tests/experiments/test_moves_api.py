@@ -491,6 +491,41 @@ async def test_holdouts_keep_their_units_out(client: httpx2.AsyncClient) -> None
     assert all((answer.holdout == "held") is not answer.is_exposure for answer in found.values())
 
 
+async def test_who_is_held_out_gets_what_is_shipped_when_the_holdout_is_released(
+    client: httpx2.AsyncClient,
+) -> None:
+    held: dict[str, Any] = {"id": "held", "bucketing": {"salt": "h"}, "range": {"low": 0, "high": 3_000}}
+    await prepare(client, holdouts=[held])
+    await make(client)
+    await moved(client, "start")
+    await moved(client, "complete", outcome="SHIPPED", arm="new")
+
+    shipped = assignments(await served(client))
+    held_out = {unit for unit, answer in shipped.items() if answer.variant != "new"}
+    assert 500 < len(held_out) < 700
+    assert held_out == {unit for unit, answer in shipped.items() if answer.holdout == "held"}
+    address = f"{PROJECT}/environments/production/holdouts/held"
+    refused = await client.delete(address, headers={"If-Match": "*"})
+    assert (refused.status_code, refused.json()["code"]) == (409, "holdout_in_use")
+    released = await client.patch(address, json={"experiments": []}, headers={"If-Match": "*"})
+    assert released.status_code == 200, released.text
+    assert {answer.variant for answer in assignments(await served(client)).values()} == {"new"}
+    assert (await client.delete(address, headers={"If-Match": "*"})).status_code == 204
+
+
+async def test_a_later_holdout_does_not_take_away_what_was_shipped(client: httpx2.AsyncClient) -> None:
+    await prepare(client)
+    await make(client)
+    await moved(client, "start")
+    await moved(client, "complete", outcome="SHIPPED", arm="new")
+    later = {"key": "later", "range": {"low": 0, "high": 10_000}}
+
+    made = await client.post(f"{PROJECT}/environments/production/holdouts", json=later)
+
+    assert made.status_code == 201, made.text
+    assert {answer.variant for answer in assignments(await served(client)).values()} == {"new"}
+
+
 async def test_running_experiments_that_meet_the_same_units_are_listed(client: httpx2.AsyncClient) -> None:
     await prepare(client, flags=[a_flag(), a_flag("page")], layers=[a_layer()])
     await make(client, "one", plan=a_plan(layer="checkout", coverage=0.5))

@@ -1,8 +1,10 @@
 """The answers a flag can give, made the same way for the compiled walk and for its explanation."""
 
+from dataclasses import replace
+
 from assay_engine.context import TARGETING_KEY
 from assay_engine.model import Flag, MissingUnit, Rule, Split
-from assay_engine.results import ErrorCode, Evaluation, Reason
+from assay_engine.results import ErrorCode, Evaluation, MetHoldout, Reason
 from assay_engine.values import JsonValue
 
 # Read once: an enumeration looks its members up anew each time.
@@ -34,9 +36,18 @@ def _remembered_as(split: Split | None) -> str | None:
 
 
 def served(
-    flag: Flag, variant: str | None, reason: Reason, *, rule: Rule | None = None, split: Split | None = None
+    flag: Flag,
+    variant: str | None,
+    reason: Reason,
+    *,
+    rule: Rule | None = None,
+    split: Split | None = None,
+    holdouts: tuple[MetHoldout, ...] = (),
 ) -> Evaluation:
     """A variant of the flag; without one, the application's own default.
+
+    Args:
+        holdouts: Those that stand before the rule and were met.
 
     Raises:
         UnknownReference: The flag has no such variant.
@@ -52,7 +63,20 @@ def served(
         experiment=experiment,
         is_exposure=experiment is not None,
         assignment=_remembered_as(split),
+        holdouts=holdouts,
     )
+
+
+def having_met(answer: Evaluation, holdouts: tuple[MetHoldout, ...]) -> Evaluation:
+    """The answer of a unit that met these holdouts before it came to the rule that answers."""
+    held = next((each.id for each in holdouts if each.is_held), None)
+    return replace(answer, holdout=held, holdouts=joined(holdouts, answer.holdouts))
+
+
+def joined(first: tuple[MetHoldout, ...], then: tuple[MetHoldout, ...]) -> tuple[MetHoldout, ...]:
+    """Holdouts met one after the other, each once."""
+    known = {each.id for each in first}
+    return (*first, *(each for each in then if each.id not in known))
 
 
 def _value(flag: Flag, name: str) -> JsonValue:

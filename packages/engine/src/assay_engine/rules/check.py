@@ -177,6 +177,8 @@ class _Check:
             self._prerequisite(prerequisite)
         if rule.condition is not None:
             self._condition(rule.condition)
+        if rule.held is not None and isinstance(rule.serve, Split) and rule.serve.experiment is not None:
+            self._refuse("`held` is for what an experiment has left behind; this split runs one")
         self._serve(rule.serve)
 
     def _variant(self, name: str) -> None:
@@ -451,7 +453,7 @@ def _unreachable(where: str, rules: Sequence[Rule]) -> Iterator[Problem]:
 
 
 def _takes_all_it_matches(rule: Rule) -> bool:
-    if rule.schedule or rule.prerequisites:
+    if rule.schedule or rule.prerequisites or rule.held is not None:
         return False
     if isinstance(rule.serve, Split):
         everyone = all(each.variant is not None for each in rule.serve.ranges)

@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeAlias, TypeVar, assert_never, cast
 from assay_engine.model import (
     Clause,
     Flag,
-    Holdout,
+    Held,
     JsonLogic,
     Layer,
     Prerequisite,
@@ -26,8 +26,16 @@ from assay_engine.model import (
     Sticky,
     Windows,
 )
-from assay_engine.results import Evaluation, Reason
-from assay_engine.rules.answers import UnknownReference, assigned_in, served, unserved_logic, without_unit
+from assay_engine.results import Evaluation, MetHoldout, Reason
+from assay_engine.rules.answers import (
+    UnknownReference,
+    assigned_in,
+    having_met,
+    joined,
+    served,
+    unserved_logic,
+    without_unit,
+)
 from assay_engine.rules.clauses import clause_part
 from assay_engine.rules.conditions import conjuncts, membership, within
 from assay_engine.rules.generate import ALWAYS, NEVER, Form, Part, Values, call, when_all
@@ -35,8 +43,14 @@ from assay_engine.rules.jsonlogic import compile_logic, reads_the_clock, variant
 from assay_engine.rules.splits import (
     Answers,
     Decide,
+    Guard,
+    Met,
     Outcome,
     compile_split,
+    guard_of,
+    guarded,
+    holdouts_left_by,
+    holdouts_of,
     keep_assigned,
 )
 from assay_engine.windows import next_window
@@ -44,6 +58,7 @@ from assay_engine.windows import next_window
 Walk: TypeAlias = Callable[[Values, datetime], Evaluation]
 # What decides, made for the answer it gives where it serves nothing.
 Ending: TypeAlias = Callable[[Evaluation | None], Decide]
+Holdouts: TypeAlias = tuple[MetHoldout, ...]
 T = TypeVar("T")
 
 # Read once: an enumeration looks its members up anew each time.
@@ -197,17 +212,20 @@ class _Linker:
         self._references += 1
         return _found(self._layers, split.layer, "layer")
 
-    def holdouts_of(self, split: Split) -> list[Holdout]:
+    def guard_of(self, split: Split) -> Guard | None:
         """The holdouts that keep units out of a split's experiment."""
         if split.experiment is None:
-            return []
+            return None
         # Whether or not one concerns it: with the next revision one may.
         self._references += 1
-        return [
-            each
-            for each in self._holdouts
-            if each.experiments is None or split.experiment in each.experiments
-        ]
+        return guard_of(holdouts_of(self._holdouts, split.experiment))
+
+    def guard_left_by(self, held: Held | None) -> Guard | None:
+        """The holdouts that go on keeping units out of a rule."""
+        if held is None:
+            return None
+        self._references += 1
+        return guard_of(holdouts_left_by(self._holdouts, held))
 
     def logic(self, logic: JsonLogic, flag_key: str) -> Callable[[Values, datetime], object]:
         """An expression compiled; whether it reads the clock is remembered, so it is looked at each time."""
@@ -233,25 +251,24 @@ class _FlagCompiler:
     def __init__(self, flag: Flag, linker: _Linker) -> None:
         self._flag = flag
         self._linker = linker
-        self._made: list[Evaluation] = []
-        self._holdouts: set[str] = set()
+        self._is_guarded = False
 
     def walk(self) -> Walk:
         """The walk over the flag's rules, or its off answer."""
         flag = self._flag
         if not flag.enabled:
-            return _constant(self._answer(flag.off, Reason.DISABLED))
+            return _constant(served(flag, flag.off, Reason.DISABLED))
         steps = [self._step(rule) for rule in flag.rules]
         match flag.fallthrough:
             case ServeVariant(variant):
-                last = self._answer(variant, _DEFAULT if flag.rules else _STATIC)
+                last = served(flag, variant, _DEFAULT if flag.rules else _STATIC)
             case None:
-                last = self._answer(None, _DEFAULT)
+                last = served(flag, None, _DEFAULT)
             case serve:
                 steps.append(_Step((), self._serve(serve, None)))
-                last = self._answer(None, _DEFAULT)
-        if self._holdouts:
-            return _walk_past_holdouts(steps, last, self._marked())
+                last = served(flag, None, _DEFAULT)
+        if self._is_guarded:
+            return _walk_past_holdouts(steps, last)
         return _chain(steps, last) if len(steps) <= _LONGEST_CHAIN else _loop(steps, last)
 
     def _step(self, rule: Rule) -> "_Step":
@@ -261,50 +278,64 @@ class _FlagCompiler:
         if isinstance(rule.serve, Split) and assigned_in(rule.serve) is not None:
             return _Step(
                 (scheduled,),
-                self._sticky(rule, rule.serve, _Step(tuple(needed), self._serve(rule.serve, rule))),
+                self._sticky(rule, rule.serve, _Step(tuple(needed), self._guarded(rule))),
             )
-        return _Step((scheduled, *needed), self._serve(rule.serve, rule))
+        return _Step((scheduled, *needed), self._guarded(rule))
+
+    def _guarded(self, rule: Rule) -> Evaluation | Ending:
+        guard = self._noted(self._linker.guard_left_by(rule.held))
+        if guard is None:
+            return self._serve(rule.serve, rule)
+        served = self._serve(rule.serve, rule, guard.passed.holdouts)
+        return lambda last: guarded(guard, _decided(served, last))
+
+    def _noted(self, guard: Guard | None) -> Guard | None:
+        self._is_guarded = self._is_guarded or guard is not None
+        return guard
 
     def _sticky(self, rule: Rule, split: Split, fresh: "_Step") -> Ending:
         answers = self._answers(split, rule)
+        guard = self._linker.guard_of(split) or self._linker.guard_left_by(rule.held)
         sticky, experiment = split.sticky or Sticky(), assigned_in(split) or ""
-        return lambda last: keep_assigned(sticky, experiment, answers, fresh.ending_in(last), last)
+        return lambda last: keep_assigned(sticky, experiment, answers, fresh.ending_in(last), last, guard)
 
-    def _serve(self, serve: Serve, rule: Rule | None) -> Evaluation | Ending:
+    def _serve(self, serve: Serve, rule: Rule | None, met: Holdouts = ()) -> Evaluation | Ending:
         match serve:
             case ServeVariant(variant):
-                return self._answer(variant, _MATCH, rule)
+                return served(self._flag, variant, _MATCH, rule=rule, holdouts=met)
             case Split():
-                return self._split(serve, rule)
+                return self._split(serve, rule, met)
             case JsonLogic():
-                return self._logic(serve, rule)
+                return self._logic(serve, rule, met)
             case _:
                 assert_never(serve)
 
-    def _split(self, split: Split, rule: Rule | None) -> Ending:
-        answers, layer = self._answers(split, rule), self._linker.layer_of(split)
-        holdouts = self._linker.holdouts_of(split)
-        self._holdouts |= {holdout.id for holdout in holdouts}
-        return lambda last: compile_split(split, answers, layer, holdouts, last)
+    def _split(self, split: Split, rule: Rule | None, met: Holdouts) -> Ending:
+        layer, guard = self._linker.layer_of(split), self._noted(self._linker.guard_of(split))
+        missing = _having_met(without_unit(self._flag, split, rule), met)
+        answers = self._answers(split, rule, met if guard is None else guard.passed.holdouts, missing)
+        return lambda last: compile_split(split, answers, layer, guard, last)
 
-    def _answers(self, split: Split, rule: Rule | None) -> Answers:
+    def _answers(
+        self, split: Split, rule: Rule | None, met: Holdouts = (), missing: Evaluation | None = None
+    ) -> Answers:
         served_by_range = [each.variant for each in split.ranges]
         by_variant = {
-            variant: self._answer(variant, _SPLIT, rule, split)
+            variant: served(self._flag, variant, _SPLIT, rule=rule, split=split, holdouts=met)
             for variant in dict.fromkeys(served_by_range)
             if variant is not None
         }
         return Answers(
             by_range=tuple([None if variant is None else by_variant[variant] for variant in served_by_range]),
             by_variant=by_variant,
-            without_unit=self._kept(without_unit(self._flag, split, rule)),
+            without_unit=missing,
         )
 
-    def _logic(self, logic: JsonLogic, rule: Rule | None) -> Ending:
-        expression = self._linker.logic(logic, self._flag.key)
-        names = [variant.name for variant in self._flag.variants]
-        by_variant = {name: self._answer(name, _MATCH, rule) for name in names}
-        unknown = self._kept(unserved_logic(self._flag))
+    def _logic(self, logic: JsonLogic, rule: Rule | None, met: Holdouts) -> Ending:
+        flag, expression = self._flag, self._linker.logic(logic, self._flag.key)
+        names = [variant.name for variant in flag.variants]
+        by_variant = {name: served(flag, name, _MATCH, rule=rule, holdouts=met) for name in names}
+        unknown = _having_met(unserved_logic(flag), met)
 
         def ending_in(last: Evaluation | None) -> Decide:
             def decide(values: Values, now: datetime) -> Outcome:
@@ -315,24 +346,13 @@ class _FlagCompiler:
 
         return ending_in
 
-    def _answer(
-        self, variant: str | None, reason: Reason, rule: Rule | None = None, split: Split | None = None
-    ) -> Evaluation:
-        answer = served(self._flag, variant, reason, rule=rule, split=split)
-        self._made.append(answer)
-        return answer
 
-    def _kept(self, answer: Evaluation | None) -> Evaluation | None:
-        if answer is not None:
-            self._made.append(answer)
-        return answer
+def _having_met(answer: Evaluation | None, holdouts: Holdouts) -> Evaluation | None:
+    return replace(answer, holdouts=holdouts) if answer is not None and holdouts else answer
 
-    def _marked(self) -> Mapping[str, Mapping[int, Evaluation]]:
-        # By identity, which spares hashing an answer's fields; the walk keeps the answers alive.
-        return {
-            holdout: {id(answer): replace(answer, holdout=holdout) for answer in self._made}
-            for holdout in self._holdouts
-        }
+
+def _decided(served: Evaluation | Ending, last: Evaluation | None) -> Decide:
+    return (lambda _, __: served) if isinstance(served, Evaluation) else served(last)
 
 
 def _constant(answer: Evaluation) -> Walk:
@@ -386,21 +406,47 @@ def _loop(steps: Sequence[_Step], last: Evaluation) -> Walk:
     return cast("Walk", walk)
 
 
-def _walk_past_holdouts(
-    steps: Sequence[_Step], last: Evaluation, marked: Mapping[str, Mapping[int, Evaluation]]
-) -> Walk:
+def _walk_past_holdouts(steps: Sequence[_Step], last: Evaluation) -> Walk:
     decisions = tuple(step.ending_in(None) for step in steps)
+    encounters = _Encounters()
 
     def walk(values: Values, now: datetime) -> Evaluation:
-        holdout: str | None = None
+        met: Met | None = None
         answer = last
         for decide in decisions:
             outcome = decide(values, now)
             if isinstance(outcome, Evaluation):
                 answer = outcome
                 break
-            if outcome is not None and holdout is None:
-                holdout = outcome.holdout
-        return answer if holdout is None else marked[holdout][id(answer)]
+            if outcome is not None:
+                met = outcome if met is None else encounters.both(met, outcome)
+        return answer if met is None else encounters.answered(met, answer)
 
     return walk
+
+
+class _Encounters:
+    """What can come of meeting holdouts, each made when it first happens and the same ever after.
+
+    By identity, which spares hashing fields; what was made holds its parts, so that their ids stay theirs.
+    """
+
+    def __init__(self) -> None:
+        self._both: dict[tuple[int, int], tuple[Met, Met, Met]] = {}
+        self._answered: dict[tuple[int, int], tuple[Evaluation, Met, Evaluation]] = {}
+
+    def both(self, first: Met, then: Met) -> Met:
+        """What a unit has met that came past two rules."""
+        at = (id(first), id(then))
+        known = self._both.get(at)
+        if known is None:
+            known = self._both.setdefault(at, (Met(joined(first.holdouts, then.holdouts)), first, then))
+        return known[0]
+
+    def answered(self, met: Met, answer: Evaluation) -> Evaluation:
+        """The answer of a unit that met holdouts on the way."""
+        at = (id(met), id(answer))
+        known = self._answered.get(at)
+        if known is None:
+            known = self._answered.setdefault(at, (having_met(answer, met.holdouts), met, answer))
+        return known[0]

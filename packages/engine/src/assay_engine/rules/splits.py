@@ -1,7 +1,8 @@
 """Splits as closures: sticky assignment, then the unit's bucket, holdouts, the layer's slice, the range."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TypeAlias
 
@@ -13,6 +14,7 @@ from assay_engine.model import (
     Bounds,
     BucketerName,
     Bucketing,
+    Held,
     Holdout,
     Layer,
     LayerSlice,
@@ -21,7 +23,7 @@ from assay_engine.model import (
     Windows,
 )
 from assay_engine.records import record
-from assay_engine.results import Evaluation
+from assay_engine.results import Evaluation, MetHoldout
 from assay_engine.rules.answers import assignment_key
 from assay_engine.rules.clauses import Reader, reader
 from assay_engine.rules.conditions import is_within
@@ -30,18 +32,31 @@ from assay_engine.windows import placed_by
 
 
 @record
-class HeldOut:
-    """A rule's answer when a holdout keeps the unit out: the walk goes on and remembers the holdout."""
+class Met:
+    """A rule's answer when it serves nothing, but holdouts were met: the walk goes on and remembers them."""
 
-    holdout: str
+    holdouts: tuple[MetHoldout, ...]
+
+
+@record
+class Guard:
+    """The holdouts before a rule, the first of which that holds a unit ends the matter.
+
+    Attributes:
+        met: What a unit meets there; `passed` itself when none keeps it out.
+        all: Everything that can be met.
+    """
+
+    met: Callable[[Values], Met]
+    passed: Met
+    all: tuple[Met, ...]
 
 
 # Read once: an enumeration looks its members up anew each time.
 _XD, _HALF_OPEN = BucketerName.XD, Bounds.HALF_OPEN
 
-Outcome: TypeAlias = Evaluation | HeldOut | None
+Outcome: TypeAlias = Evaluation | Met | None
 Decide: TypeAlias = Callable[[Values, datetime], Outcome]
-Gate: TypeAlias = tuple[Callable[[Values], bool], Outcome]
 Place: TypeAlias = Callable[[float], Evaluation | None]
 
 
@@ -62,16 +77,47 @@ class Answers:
         return Answers(by_range, self.by_variant, self.without_unit or last, last)
 
 
+def guard_of(holdouts: Sequence[Holdout]) -> Guard | None:
+    """The holdouts before a rule as one function; None where there are none."""
+    if not holdouts:
+        return None
+    free = [MetHoldout(holdout.id, is_held=False) for holdout in holdouts]
+    held = [Met((*free[:at], MetHoldout(each.id, is_held=True))) for at, each in enumerate(holdouts)]
+    passed = Met(tuple(free))
+    gates = tuple(zip(map(_held, holdouts), held, strict=True))
+
+    def met(values: Values) -> Met:
+        for stops, outcome in gates:
+            if stops(values):
+                return outcome
+        return passed
+
+    return Guard(met, passed, (*held, passed))
+
+
+def guarded(guard: Guard, ungated: Decide) -> Decide:
+    """What decides, behind holdouts."""
+    met, passed = guard.met, guard.passed
+
+    def decide(values: Values, now: datetime) -> Outcome:
+        found = met(values)
+        if found is not passed:
+            return found
+        outcome = ungated(values, now)
+        return passed if outcome is None else outcome
+
+    return decide
+
+
 def compile_split(
-    split: Split, answers: Answers, layer: Layer | None, holdouts: Sequence[Holdout], last: Evaluation | None
+    split: Split, answers: Answers, layer: Layer | None, guard: Guard | None, last: Evaluation | None
 ) -> Decide:
     """The split as a function that serves, holds out, or gives `last` where it serves nothing."""
     answers = answers.ending_in(last)
-    gates = [_held(holdout) for holdout in holdouts]
+    decide = _ungated_at_any_time(split, answers)
     if layer is not None:
-        gates.append((_outside(split, layer), last))
-    ungated = _ungated_at_any_time(split, answers)
-    return _gated(split, answers, gates, ungated) if gates else ungated
+        decide = _inside(split, layer, answers, decide)
+    return decide if guard is None else _with_unit(split, answers, guarded(guard, decide))
 
 
 def _ungated_at_any_time(split: Split, answers: Answers) -> Decide:
@@ -102,16 +148,24 @@ def _ungated(split: Split, answers: Answers) -> Decide:
     return decide
 
 
-def _gated(split: Split, answers: Answers, gates: Sequence[Gate], ungated: Decide) -> Decide:
+def _with_unit(split: Split, answers: Answers, gated: Decide) -> Decide:
+    """Who lacks the unit of the split is in no experiment, whatever unit its holdouts go by."""
     bucket, missing = _bucket_of(split.bucketing), answers.without_unit
+
+    def decide(values: Values, now: datetime) -> Outcome:
+        return missing if bucket(values) is None else gated(values, now)
+
+    return decide
+
+
+def _inside(split: Split, layer: Layer, answers: Answers, ungated: Decide) -> Decide:
+    bucket, missing, last = _bucket_of(split.bucketing), answers.without_unit, answers.last
+    outside = _outside(split, layer)
 
     def decide(values: Values, now: datetime) -> Outcome:
         if bucket(values) is None:
             return missing
-        for stops, outcome in gates:
-            if stops(values):
-                return outcome
-        return ungated(values, now)
+        return last if outside(values) else ungated(values, now)
 
     return decide
 
@@ -154,24 +208,46 @@ def _ungated_xd(split: Split, answers: Answers) -> Decide:
 
 
 def keep_assigned(
-    sticky: Sticky, experiment: str, answers: Answers, fresh: Decide, last: Evaluation | None
+    sticky: Sticky,
+    experiment: str,
+    answers: Answers,
+    fresh: Decide,
+    last: Evaluation | None,
+    guard: Guard | None = None,
 ) -> Decide:
-    """The rule, except for units that have their variant already or were assigned before `minimum`."""
+    """The rule, except for units that have their variant already or were assigned before `minimum`.
+
+    Holdouts keep none of those out, but each still has its side of them: else who came before a holdout would
+    be missing from one side of its comparison.
+    """
     blocked = [assignment_key(experiment, version) for version in range(sticky.minimum)]
     current = assignment_key(experiment, sticky.version)
     kept = answers.by_variant
+    met = None if guard is None else _answers_having_met(guard, kept)
 
     def decide(values: Values, now: datetime) -> Outcome:
         assigned = values.get(ASSIGNMENTS)
         if assigned:
             if any(key in assigned for key in blocked):
-                return last
+                return last if guard is None else guard.met(values)
             answer = kept.get(assigned.get(current, ""))
             if answer is not None:
-                return answer
+                return answer if met is None else met(values, answer)
         return fresh(values, now)
 
     return decide
+
+
+def _answers_having_met(
+    guard: Guard, kept: Mapping[str, Evaluation]
+) -> Callable[[Values, Evaluation], Evaluation]:
+    # By identity, which spares hashing an answer's fields.
+    marked = {
+        (id(each), id(answer)): replace(answer, holdouts=each.holdouts)
+        for each in guard.all
+        for answer in kept.values()
+    }
+    return lambda values, answer: marked[id(guard.met(values)), id(answer)]
 
 
 def _placed(split: Split, answers: Answers) -> Place:
@@ -207,14 +283,14 @@ def _bucket_of(bucketing: Bucketing) -> Reader:
     return lambda values: bucket(unit(values))
 
 
-def _held(holdout: Holdout) -> Gate:
+def _held(holdout: Holdout) -> Callable[[Values], bool]:
     bucket, held = _bucket_of(holdout.bucketing), (holdout.range,)
 
     def stops(values: Values) -> bool:
         place = bucket(values)
         return place is not None and is_within(place, held)
 
-    return stops, HeldOut(holdout.id)
+    return stops
 
 
 def _outside(split: Split, layer: Layer) -> Callable[[Values], bool]:
@@ -225,6 +301,16 @@ def _outside(split: Split, layer: Layer) -> Callable[[Values], bool]:
         return place is None or not any(each.low <= place < each.high for each in slices)
 
     return stops
+
+
+def holdouts_of(holdouts: Iterable[Holdout], experiment: str) -> list[Holdout]:
+    """The holdouts that keep units out of an experiment."""
+    return [each for each in holdouts if each.concerns(experiment)]
+
+
+def holdouts_left_by(holdouts: Iterable[Holdout], held: Held) -> list[Holdout]:
+    """The holdouts that go on keeping units out of what an experiment has left behind."""
+    return [each for each in holdouts_of(holdouts, held.experiment) if each.id in held.holdouts]
 
 
 def slices_of(experiment: str | None, layer: Layer) -> tuple[LayerSlice, ...]:

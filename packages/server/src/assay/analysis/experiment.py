@@ -15,7 +15,7 @@ from assay.analysis.measures import measured_by
 from assay.analysis.methods import Bayesian, Method
 from assay.analysis.plan import ArmPlan, Dimension, DoubleExposure, Overlapping, Plan
 from assay.analysis.planned import (
-    DEFAULT_ALPHA,
+    alpha_of,
     balanced_of,
     clustering_of,
     reading_of,
@@ -123,7 +123,7 @@ def plan_of(
 def _alpha(experiment: ExperimentOut, options: Options) -> float:
     if options.alpha is not None:
         return options.alpha
-    return DEFAULT_ALPHA if experiment.plan is None else experiment.plan.alpha
+    return alpha_of(experiment)
 
 
 def _earlier(now: datetime | None, until: datetime | None) -> datetime | None:

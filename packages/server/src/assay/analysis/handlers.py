@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from assay.core.config import Settings
 from assay.core.database import Database, ReadSession
 from assay.events import service as events
 from assay.experiments import service as experiments
+from assay.experiments.holdouts import FromHoldout
 from assay.experiments.schemas import ExperimentOut
 from assay.jobs.worker import Handler, Task
 from assay.metrics import service as metrics
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from ibis.expr.types import Table, Value
 
     from assay.analysis.collected import Arrivals
+    from assay.analysis.experiment import Options
     from assay.analysis.plan import Plan
     from assay.events.facts import Facts
 
@@ -168,7 +171,8 @@ def _analyze(
     from assay.analysis.options import options_of  # noqa: PLC0415
     from assay.analysis.record import concluded, write  # noqa: PLC0415
 
-    experiment, options, now = question.experiment, options_of(question.asked), utc_now()
+    experiment, now = question.experiment, utc_now()
+    options = _within(options_of(question.asked), experiment, now=now)
     plan = plan_of(experiment, question.measured, options, overlapping=question.overlapping, now=now)
     kept = Kept(folder, partial(_counting, experiment=experiment), _phase(experiment))
     with facts_of(
@@ -195,11 +199,27 @@ def _of_others(rows: "Table", experiment: ExperimentOut) -> "Table":
 
 
 def _counting(rows: "Table", experiment: ExperimentOut) -> "Table":
-    """Without the exposures of others, and of earlier phases, whose arms another salt assigned."""
+    """Without the exposures of others, and of earlier phases or shares, which assigned other arms."""
     own = rows.filter(~_is_of_others(rows, experiment))
+    since = _since(experiment)
+    return own if since is None else own.filter((own["kind"] != "exposure") | (own["at"] >= since))
+
+
+def _since(experiment: ExperimentOut) -> datetime | None:
+    """From when on exposures count; None for all there are."""
+    if isinstance(experiment.assignments, FromHoldout):
+        return experiment.started_at
     if experiment.phase is None or experiment.phase.number == 1:
-        return own
-    return own.filter((own["kind"] != "exposure") | (own["at"] >= experiment.phase.started_at))
+        return None
+    return experiment.phase.started_at
+
+
+def _within(options: "Options", experiment: ExperimentOut, *, now: datetime) -> "Options":
+    """The options, with a holdout that has been released read up to that moment."""
+    ended = experiment.ended_at if isinstance(experiment.assignments, FromHoldout) else None
+    if ended is None or ended > now or (options.until is not None and options.until < ended):
+        return options
+    return replace(options, until=ended)
 
 
 def _is_of_others(rows: "Table", experiment: ExperimentOut) -> "Value":
@@ -246,6 +266,8 @@ def _until(rows: "Table", plan: "Plan") -> "Table":
 
 def _phase(experiment: ExperimentOut) -> str:
     """Names the phase: a later one counts other exposures."""
-    if experiment.phase is None or experiment.phase.number == 1:
+    since = _since(experiment)
+    if since is None:
         return "1"
-    return f"{experiment.phase.number}-{experiment.phase.started_at:%Y%m%dT%H%M%S%f}"
+    number = "h" if experiment.phase is None else experiment.phase.number
+    return f"{number}-{since:%Y%m%dT%H%M%S%f}"

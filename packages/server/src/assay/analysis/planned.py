@@ -20,6 +20,7 @@ from assay.analysis.methods import (
 from assay.analysis.plan import BalancedBefore, Clustering, MarginPlan, MetricPlan, Switching
 from assay.assignments.keeping import path_name
 from assay.experiments import plan as planned
+from assay.experiments.holdouts import FromHoldout, HoldoutReading
 from assay.experiments.lifecycle import State
 from assay.experiments.schemas import ExperimentOut
 from assay.experiments.switching import from_json
@@ -42,6 +43,8 @@ def reading_of(
         method: In place of the plan's.
     """
     plan = experiment.plan
+    if isinstance(experiment.assignments, FromHoldout):
+        return _of_holdout(experiment, experiment.assignments.reading, now=now, alpha=alpha, method=method)
     if plan is None:
         return Reading(method=method or Fixed(), alpha=DEFAULT_ALPHA if alpha is None else alpha)
     return Reading(
@@ -69,6 +72,29 @@ def method_of(method: planned.Method) -> Method:
             return Bayesian(prior_mean=method.prior.mean, prior_sd=method.prior.standard_deviation)
         case _:
             assert_never(method)
+
+
+def alpha_of(experiment: ExperimentOut) -> float:
+    """The alpha of plain intervals, beside the claims."""
+    if isinstance(experiment.assignments, FromHoldout):
+        return experiment.assignments.reading.alpha
+    return DEFAULT_ALPHA if experiment.plan is None else experiment.plan.alpha
+
+
+def _of_holdout(
+    experiment: ExperimentOut,
+    reading: HoldoutReading,
+    *,
+    now: datetime | None,
+    alpha: float | None,
+    method: Method | None,
+) -> Reading:
+    return Reading(
+        method=method or method_of(reading.method),
+        alpha=reading.alpha if alpha is None else alpha,
+        correction=Correction(reading.correction),
+        is_final=experiment.ended_at is not None and (now is None or now >= experiment.ended_at),
+    )
 
 
 def schedule_of(experiment: ExperimentOut) -> Schedule | None:

@@ -13,14 +13,14 @@ from assay.core.dependencies import Now, Reads, RetryingRoute, Writes
 from assay.core.parameters import LIMIT, Cursor, Limit
 from assay.flags.routing import by
 from assay.jobs.schemas import TaskOut
-from assay.shared.ids import Key
+from assay.shared.ids import ExperimentName, Key
 from assay.shared.pagination import Page
 
 router = APIRouter(
     prefix="/projects/{project}/experiments/{experiment}/results", tags=["results"], route_class=RetryingRoute
 )
 ProjectKey = Annotated[Key, Path(description="Key of the project.")]
-ExperimentKey = Annotated[Key, Path(description="Key of the experiment.")]
+ExperimentKey = Annotated[ExperimentName, Path(description="Key of the experiment.")]
 
 
 @router.post("", status_code=202)

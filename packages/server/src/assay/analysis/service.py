@@ -12,6 +12,7 @@ from assay.analysis.errors import NoRecord, NoResults
 from assay.analysis.requesting import require_possible
 from assay.analysis.schemas import PLAIN, RecordOut, ResultOut, ResultRequest
 from assay.core.database import ReadSession, WriteSession
+from assay.experiments import holding
 from assay.experiments import service as experiments
 from assay.jobs import service as jobs
 from assay.jobs.lifecycle import FINISHED
@@ -30,7 +31,9 @@ async def begin(
 
     Raises:
         UnknownOption: What is asked does not fit the experiment.
+        HoldoutIdle: It is a holdout, which keeps nobody out.
     """
+    await holding.follow(tx, project, experiment, now=now)
     identifier = await experiments.identify(tx, project, experiment)
     arguments = {"project": project, "experiment": experiment}
     if asked.is_plain:

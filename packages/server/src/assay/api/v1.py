@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from assay.access.router import router as access
 from assay.analysis.archive_routes import router as archive
+from assay.analysis.holdout_routes import router as holdout_results
 from assay.analysis.planning_routes import router as planning
 from assay.analysis.preview_routes import router as metric_previews
 from assay.analysis.report_routes import router as reports
@@ -23,7 +24,9 @@ from assay.sources.router import router as sources
 
 router = APIRouter(prefix="/api/v1", responses=RESPONSES)
 FLAGS = (flags, previews, evaluation)
-ANALYSIS = (metrics, metric_previews, experiments, planning, results, reports, archive, sources)
+ANALYSIS = (
+    metrics, metric_previews, experiments, planning, results, holdout_results, reports, archive, sources,
+)  # fmt: skip
 # Events first: routes are compared one after the other, which for a batch would cost a sixth of all its work.
 for domain in (events, projects, access, *FLAGS, *ANALYSIS):
     router.include_router(domain)

@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 
 from assay import __version__
-from assay.cli import events, experiments, flags, reports, resources, results, sources
+from assay.cli import events, experiments, flags, holdouts, reports, resources, results, sources
 from assay.cli.console import Format, err
 from assay.shared.errors import AssayError
 
@@ -25,6 +25,7 @@ app.add_typer(flags.app, name="flag")
 app.add_typer(resources.metric, name="metric")
 experiments.add_to(resources.experiment)
 app.add_typer(resources.experiment, name="experiment")
+app.add_typer(holdouts.app, name="holdout")
 resources.events.command("load")(events.load)
 resources.events.add_typer(events.rejected, name="rejected")
 app.add_typer(resources.events, name="events")

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from assay_engine import ErrorCode, Evaluation, Reason, Ruleset
+from assay_engine.holdouts import arm_of
 from assay_engine.model import Flag, Split
 from assay_engine.values import Scalar
 
@@ -34,9 +35,10 @@ class Answer:
     Attributes:
         count: How often it was given since the last collection.
         split: The split whose unit met an experiment, for exposures.
+        exposes: Whether the unit met an experiment or a holdout.
     """
 
-    __slots__ = ("body", "count", "evaluation", "message", "split", "start", "status")
+    __slots__ = ("body", "count", "evaluation", "exposes", "message", "split", "start", "status")
 
     def __init__(self, evaluation: Evaluation, metadata: Mapping[str, Scalar], split: Split | None) -> None:
         self.evaluation = evaluation
@@ -45,6 +47,7 @@ class Answer:
         self.start = start_message(self.status, self.body)
         self.message: dict[str, Any] = {"type": "http.response.body", "body": self.body}
         self.split = split if evaluation.is_exposure else None
+        self.exposes = self.split is not None or bool(evaluation.holdouts)
         self.count = 0
 
 
@@ -75,12 +78,16 @@ def set_metadata(ruleset: Ruleset) -> dict[str, Scalar]:
 
 
 def flag_metadata(shared: Mapping[str, Scalar], flag: Flag, evaluation: Evaluation) -> dict[str, Scalar]:
-    """Flat primitives only: the set's, the flag's own over it, and which rule and experiment decided."""
+    """Flat primitives only: the set's, the flag's own over it, and which rule and experiment decided.
+
+    Who notes exposures elsewhere finds in `holdouts` which were met, as `first-quarter=open,search=held_out`.
+    """
     decided: dict[str, Scalar | None] = {
         "ruleId": evaluation.rule_id,
         "experimentId": evaluation.experiment,
         "allocationId": evaluation.assignment,
         "holdoutId": evaluation.holdout,
+        "holdouts": ",".join(f"{met.id}={arm_of(met)}" for met in evaluation.holdouts) or None,
     }
     return {
         **shared,

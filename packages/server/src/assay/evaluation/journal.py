@@ -4,23 +4,23 @@ import asyncio
 import hashlib
 import uuid
 from collections import Counter, OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import structlog
 
 from assay.access import service as access
-from assay.assignments.keeping import path_name, unit_of
+from assay.assignments.keeping import LONGEST_UNIT, path_name, unit_of
 from assay.core.clock import utc_now
 from assay.core.database import Database, WriteSession
 from assay.evaluation.answers import Answer
 from assay.evaluation.following import FAILURES
-from assay.evaluation.snapshots import Served
+from assay.evaluation.snapshots import Served, Snapshot
 from assay.evaluation.store import Store
 from assay.events import service as events
 from assay.events.wire import Exposure
 from assay.flags import service as flags
-from assay_engine import Context
+from assay_engine import Context, Ruleset, holdout_exposures
 from assay_engine.model import Split
 
 log = structlog.get_logger()
@@ -57,7 +57,17 @@ class Journal:
     def exposed(self, environment_id: uuid.UUID, answer: Answer, context: Context, at: datetime) -> None:
         """Notes that a unit met an experiment; the same unit again on the same day is a repeat."""
         exposure = exposure_of(answer, context, at)
-        if exposure is None or exposure.id is None:
+        if exposure is not None:
+            self._note(environment_id, exposure)
+
+    def met_holdouts(self, snapshot: Snapshot, answer: Answer, context: Context, at: datetime) -> None:
+        """Notes which holdouts a unit met, and on which side, as exposures of their own; once a day each."""
+        if answer.evaluation.holdouts:
+            for exposure in holdout_exposures_of(snapshot.compiled.ruleset, answer, context, at):
+                self._note(snapshot.environment_id, exposure)
+
+    def _note(self, environment_id: uuid.UUID, exposure: Exposure) -> None:
+        if exposure.id is None:
             return
         place = (environment_id, exposure.id)
         if place in self._remembered:
@@ -130,16 +140,42 @@ def exposure_of(answer: Answer, context: Context, at: datetime) -> Exposure | No
         *_when(split, at),
         *([] if split.exposes is None else [assigned]),
     )
-    identity = hashlib.blake2b(repr(parts).encode("utf-8", "backslashreplace"), digest_size=16).hexdigest()
     return Exposure(
         experiment=given.experiment,
         variant=given.variant,
         unit=unit,
         units=None if split.exposes is None else {path_name(split.bucketing.unit): assigned},
         at=at,
-        id=f"ofrep:{identity}",
+        id=f"ofrep:{_digest(parts)}",
         properties={"flag": given.flag_key},
     )
+
+
+def holdout_exposures_of(
+    ruleset: Ruleset, answer: Answer, context: Context, at: datetime
+) -> Iterator[Exposure]:
+    """The exposures to holdouts that an answer stands for.
+
+    Of one day and unit they are one, whichever flag was asked; another share or salt of the holdout makes
+    others, since its analysis then begins anew.
+    """
+    given = answer.evaluation
+    for met in holdout_exposures(ruleset, given, context):
+        if len(met.unit) <= LONGEST_UNIT:
+            divided = (met.holdout.bucketing, met.holdout.range)
+            parts = (met.experiment, met.variant.value, met.unit, *divided, at.astimezone(UTC).date())
+            yield Exposure(
+                experiment=met.experiment,
+                variant=met.variant.value,
+                unit=met.unit,
+                at=at,
+                id=f"ofrep:{_digest(parts)}",
+                properties={"flag": given.flag_key},
+            )
+
+
+def _digest(parts: tuple[object, ...]) -> str:
+    return hashlib.blake2b(repr(parts).encode("utf-8", "backslashreplace"), digest_size=16).hexdigest()
 
 
 def _when(split: Split, at: datetime) -> list[object]:

@@ -237,8 +237,10 @@ async def _single(exchange: Exchange) -> None:
     else:
         answer = snapshot.answer(exchange.key, context, now)
     answer.count += 1
-    if answer.split is not None and is_settled:
-        delivery.journal.exposed(caller.environment_id, answer, context, now)
+    if answer.exposes:
+        if is_settled:
+            delivery.journal.exposed(caller.environment_id, answer, context, now)
+        delivery.journal.met_holdouts(snapshot, answer, context, now)
     exchange.status = answer.status
     await exchange.send(answer.start)
     await exchange.send(answer.message)

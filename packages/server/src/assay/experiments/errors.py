@@ -51,6 +51,18 @@ class LayerMissing(Conflict):
     code = "layer_missing"
 
 
+class HoldoutUnread(Conflict):
+    """Nobody has said by which metrics the holdout is read."""
+
+    code = "holdout_unread"
+
+
+class HoldoutIdle(Conflict):
+    """The holdout keeps nobody out of anything, or everybody, so there is nothing to analyse."""
+
+    code = "holdout_idle"
+
+
 class RuleMissing(Conflict):
     """Somebody has taken the experiment's rule out of the flag."""
 

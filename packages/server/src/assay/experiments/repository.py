@@ -14,8 +14,11 @@ from assay.experiments.models import Due, Entry, Experiment, Phase, Template
 from assay.flags import searching
 from assay.shared import pagination
 from assay.shared.ids import new_id
+from assay_engine.holdouts import PREFIX
 
 _SIMPLE: ColumnElement[str] = literal_column("'simple'::regconfig")
+# What a holdout is analysed as is no experiment where experiments are listed or learnt from.
+_IS_EXPERIMENT: ColumnElement[bool] = ~Experiment.key.startswith(PREFIX)
 
 
 async def by_keys(tx: ReadSession, project_id: uuid.UUID, keys: Collection[str]) -> Sequence[Experiment]:
@@ -24,6 +27,26 @@ async def by_keys(tx: ReadSession, project_id: uuid.UUID, keys: Collection[str])
         select(Experiment).where(Experiment.project_id == project_id, Experiment.key.in_(keys))
     )
     return rows.all()
+
+
+async def of_holdouts(tx: ReadSession, project_id: uuid.UUID, *, limit: int) -> Sequence[Experiment]:
+    """What the project's holdouts are analysed as, newest first."""
+    statement = select(Experiment).where(Experiment.project_id == project_id, ~_IS_EXPERIMENT)
+    return (await tx.scalars(statement.order_by(Experiment.id.desc()).limit(limit))).all()
+
+
+async def started(
+    tx: ReadSession, project_id: uuid.UUID, environment: str, *, limit: int
+) -> Sequence[Experiment]:
+    """The newest of the project's experiments that assign units in an environment or did, by their start."""
+    statement = select(Experiment).where(
+        Experiment.project_id == project_id,
+        Experiment.plan.is_not(None),
+        Experiment.started_at.is_not(None),
+        Experiment.assignments["environment"].astext == environment,
+    )
+    rows = await tx.scalars(statement.order_by(Experiment.started_at.desc()).limit(limit))
+    return rows.all()[::-1]
 
 
 async def lock(tx: WriteSession, project_id: uuid.UUID, key: str) -> Experiment | None:
@@ -51,7 +74,7 @@ async def page(
         matching: A text query of `searching.query`.
         where: Values that columns have.
     """
-    statement = select(Experiment).where(Experiment.project_id == project_id)
+    statement = select(Experiment).where(Experiment.project_id == project_id, _IS_EXPERIMENT)
     for column, value in (where or {}).items():
         if value is not None:
             statement = statement.where(getattr(Experiment, column) == value)
@@ -65,7 +88,8 @@ async def page(
 
 async def newest(tx: ReadSession, *, limit: int) -> Sequence[Experiment]:
     """The experiments of all projects made last, newest first."""
-    return (await tx.scalars(select(Experiment).order_by(Experiment.id.desc()).limit(limit))).all()
+    statement = select(Experiment).where(_IS_EXPERIMENT)
+    return (await tx.scalars(statement.order_by(Experiment.id.desc()).limit(limit))).all()
 
 
 async def running(tx: ReadSession, project_id: uuid.UUID) -> Sequence[Experiment]:
@@ -81,6 +105,7 @@ async def others(tx: ReadSession, project_id: uuid.UUID, key: str, *, limit: int
     statement = select(Experiment).where(
         Experiment.project_id == project_id,
         Experiment.key != key,
+        _IS_EXPERIMENT,
         Experiment.started_at.is_not(None) | Experiment.state.is_(None),
     )
     return (await tx.scalars(statement.order_by(Experiment.id.desc()).limit(limit))).all()
@@ -287,7 +312,7 @@ def _words(values: Mapping[str, Any]) -> ColumnElement[str]:
 
 async def newest_of(tx: ReadSession, project_id: uuid.UUID, *, limit: int) -> Sequence[Experiment]:
     """A project's experiments made last, newest first."""
-    statement = select(Experiment).where(Experiment.project_id == project_id)
+    statement = select(Experiment).where(Experiment.project_id == project_id, _IS_EXPERIMENT)
     return (await tx.scalars(statement.order_by(Experiment.id.desc()).limit(limit))).all()
 
 
@@ -330,4 +355,4 @@ async def archive(
 
 
 def _is_over() -> ColumnElement[bool]:
-    return Experiment.state.is_(None) | (Experiment.state == State.COMPLETED)
+    return _IS_EXPERIMENT & (Experiment.state.is_(None) | (Experiment.state == State.COMPLETED))

@@ -5,10 +5,10 @@ from typing import Annotated
 from fastapi import Header, Path, Response
 
 from assay.experiments.schemas import ExperimentOut
-from assay.shared.ids import Key
+from assay.shared.ids import ExperimentName, Key
 
 ProjectKey = Annotated[Key, Path(description="Key of the project.")]
-ExperimentKey = Annotated[Key, Path(description="Key of the experiment.")]
+ExperimentKey = Annotated[ExperimentName, Path(description="Key of the experiment.")]
 IfMatch = Annotated[
     str | None, Header(alias="If-Match", description="ETag of what the change was made from; required.")
 ]

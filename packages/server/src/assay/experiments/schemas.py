@@ -9,12 +9,12 @@ from pydantic import Field, model_validator
 from assay.experiments.design import (
     MAX_METRICS,
     Arm,
-    Assignments,
     Design,
     FromTable,
     KnownEffect,
     VariantName,
 )
+from assay.experiments.holdouts import AnyAssignments
 from assay.experiments.lifecycle import Outcome, State
 from assay.experiments.plan import (
     Alpha,
@@ -104,7 +104,7 @@ class ExperimentOut(Outgoing):
     description: str
     arms: list[Arm]
     control: str
-    assignments: Assignments
+    assignments: AnyAssignments
     metrics: list[str]
     known_effects: dict[str, list[KnownEffect]]
     created_at: datetime

@@ -91,10 +91,11 @@ async def resume(tx: WriteSession, place: Place, *, by: By) -> None:
 
 
 async def ship(tx: WriteSession, place: Place, arm: str, *, everyone: bool, by: By) -> None:
-    """Serves one arm in place of the split, and frees the layer."""
+    """Serves one arm in place of the split, behind the same holdouts, and frees the layer."""
 
     def decide(ruleset: Ruleset) -> Rewrite:
-        rule = splitting.shipped(place.assigned, arm, everyone=everyone)
+        holdouts = splitting.holding_out(ruleset.holdouts, place.experiment)
+        rule = splitting.shipped(place.assigned, arm, everyone=everyone, holdouts=holdouts)
         return _replacing(ruleset, place, rule, _released(ruleset, place))
 
     await _rewrite(tx, place, decide, action="experiment_shipped", by=by)

@@ -13,13 +13,11 @@ from assay_engine.model import (
     AllOf,
     AttributePath,
     Bucketing,
-    Clause,
     Condition,
+    Held,
     Holdout,
     InBucket,
     Layer,
-    Not,
-    Operator,
     Range,
     ServeVariant,
     Split,
@@ -72,26 +70,32 @@ def running(assigned: Assigned) -> Rule:
 def resting(assigned: Assigned, layer: Layer | None, holdouts: Sequence[Holdout]) -> Rule:
     """The rule that gives the same units the same arms as `running`, but as nobody's exposure.
 
-    Layers and holdouts apply to experiments only, so here the condition says the same.
+    Layers apply to experiments only, so here the condition says the same.
 
     Args:
         layer: The one that the experiment is in.
         holdouts: Those of the environment that keep units out of it.
     """
     rule = running(assigned)
-    gates = [*_in_slices(assigned.experiment, layer), *map(_not_held, holdouts)]
+    gates = list(_in_slices(assigned.experiment, layer))
     parts = tuple(part for part in (assigned.condition, *gates) if part is not None)
     condition = parts[0] if len(parts) == 1 else AllOf(parts) if parts else None
     split = replace(_split(assigned), experiment=None, layer=None)
     if assigned.sticky is not None:
         split = replace(split, sticky=replace(assigned.sticky, experiment=assigned.experiment))
-    return replace(rule, serve=split, condition=condition)
+    return replace(rule, serve=split, condition=condition, held=_held(assigned, holdouts))
 
 
-def shipped(assigned: Assigned, variant: str, *, everyone: bool) -> Rule:
-    """The rule that serves one arm to all targeted units, or to everyone who comes as far as the rule."""
+def shipped(assigned: Assigned, variant: str, *, everyone: bool, holdouts: Sequence[Holdout] = ()) -> Rule:
+    """The rule that serves one arm to all targeted units, or to everyone who comes as far as the rule.
+
+    Args:
+        holdouts: Those that kept units out of the experiment, and keep them out of what is shipped until
+            they are released: what has come of everything together could not be told otherwise.
+    """
     condition = None if everyone else assigned.condition
-    return Rule(rule_id(assigned.experiment), ServeVariant(variant), assigned.name, condition)
+    held = _held(assigned, holdouts)
+    return Rule(rule_id(assigned.experiment), ServeVariant(variant), assigned.name, condition, held=held)
 
 
 def holds(flag: Flag, experiment: str) -> bool:
@@ -121,7 +125,7 @@ def variants_at(assigned: Assigned) -> tuple[list[int], list[str]]:
 
 def holding_out(holdouts: Sequence[Holdout], experiment: str) -> list[Holdout]:
     """The holdouts that keep units out of an experiment."""
-    return [each for each in holdouts if each.experiments is None or experiment in each.experiments]
+    return [each for each in holdouts if each.concerns(experiment)]
 
 
 def _ranges(assigned: Assigned) -> Iterator[SplitRange]:
@@ -153,7 +157,5 @@ def _in_slices(experiment: str, layer: Layer | None) -> Iterator[Condition]:
         yield InBucket(layer.bucketing, ranges)
 
 
-def _not_held(holdout: Holdout) -> Condition:
-    # Without its unit a holdout holds nobody, while a bucket alone would leave the condition unknown.
-    present = Clause(holdout.bucketing.unit, Operator.PRESENT)
-    return Not(AllOf((present, InBucket(holdout.bucketing, (holdout.range,)))))
+def _held(assigned: Assigned, holdouts: Sequence[Holdout]) -> Held | None:
+    return Held(assigned.experiment, tuple(each.id for each in holdouts)) if holdouts else None

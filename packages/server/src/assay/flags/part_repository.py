@@ -148,6 +148,13 @@ async def part_revisions(
     return (await tx.scalars(statement)).all()
 
 
+async def part_history(
+    tx: ReadSession, environment_id: uuid.UUID, kind: str, key: str
+) -> Sequence[PartRevision]:
+    """All revisions of a part, oldest first."""
+    return (await tx.scalars(_revisions(environment_id, kind, key).order_by(PartRevision.number))).all()
+
+
 def _revisions(environment_id: uuid.UUID, kind: str, key: str) -> Select[PartRevision]:
     return select(PartRevision).where(
         PartRevision.environment_id == environment_id, PartRevision.kind == kind, PartRevision.key == key

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import anyio.to_thread
@@ -84,6 +85,17 @@ async def listing(
     )
     page = [out(Here(place, kind, row)) for row in rows[:limit]]
     return page, page[-1].key if len(rows) > limit else None
+
+
+async def history(tx: ReadSession, at: Address) -> list[tuple[datetime, Document]]:
+    """What the environment served of a part from which moment on, oldest first.
+
+    Raises:
+        SegmentNotFound, LayerNotFound, HoldoutNotFound: The environment has none of this key.
+    """
+    found = await here(tx, at)
+    rows = await part_repository.part_history(tx, found.place.environment_id, at.kind.name, at.key)
+    return [(row.at, row.document) for row in rows]
 
 
 async def update(

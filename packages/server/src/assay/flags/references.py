@@ -74,14 +74,14 @@ def named_in(document: object, kind: str) -> set[str]:
 
 
 def held_out(ruleset: Ruleset, key: str) -> list[tuple[str, str]]:
-    """Enabled flags and their experiments that the holdout with this key keeps units out of."""
+    """Enabled flags and their experiments, running or left behind, that this holdout keeps units out of."""
     scopes = [holdout.experiments for holdout in ruleset.holdouts if holdout.id == key]
     return [
         (flag.key, experiment)
         for scope in scopes
         for flag in ruleset.flags
         if flag.enabled
-        for experiment in sorted(experiments_of(flag))
+        for experiment in sorted(experiments_of(flag) | _left_behind(flag, key))
         if scope is None or experiment in scope
     ]
 
@@ -115,13 +115,20 @@ def _experiments_in(flag: Flag, layer: str) -> set[str]:
     return {split.experiment for split in _splits(flag) if split.layer == layer and split.experiment}
 
 
+def _left_behind(flag: Flag, holdout: str) -> set[str]:
+    """The experiments of which the flag has what this holdout kept units out of."""
+    held = [rule.held for rule in flag.rules if rule.held is not None]
+    return {each.experiment for each in held if holdout in each.holdouts}
+
+
 def _splits(flag: Flag) -> list[Split]:
     serves = [rule.serve for rule in flag.rules] + ([flag.fallthrough] if flag.fallthrough else [])
     return [serve for serve in serves if isinstance(serve, Split)]
 
 
 def _is_limited(rule: Rule) -> bool:
-    return rule.condition is not None or rule.schedule is not None or bool(rule.prerequisites)
+    is_held = rule.held is not None and bool(rule.held.holdouts)
+    return is_held or rule.condition is not None or rule.schedule is not None or bool(rule.prerequisites)
 
 
 def _served_by(serve: Serve, flag: Flag) -> set[str | None]:

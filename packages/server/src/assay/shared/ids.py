@@ -9,6 +9,14 @@ from uuid_utils.compat import uuid7
 Key = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]*$", min_length=1, max_length=64)]
 """What people call a thing inside URLs and code: lower case, digits, `_`, `.`, `-`."""
 
+ExperimentName = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^(holdout:[a-z0-9][a-z0-9_.-]*:)?[a-z0-9][a-z0-9_.-]*$", min_length=1, max_length=200
+    ),
+]
+"""What has results: an experiment by its key, or `holdout:ENVIRONMENT:KEY`, which no key can be."""
+
 _KEY: TypeAdapter[str] = TypeAdapter(Key)
 
 

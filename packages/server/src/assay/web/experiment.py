@@ -13,17 +13,18 @@ from assay.core.dependencies import AppSettings, Now, RetryingRoute, Writes
 from assay.experiments import service as experiments
 from assay.flags.routing import by
 from assay.metrics import service as metrics
-from assay.shared.ids import Key
+from assay.shared.ids import ExperimentName, Key
 from assay.web.experiment_page import experiment_page
 from assay.web.record import record_of
 from assay.web.rendering import path_to, render
 from assay.web.same_origin import FromOurPages
+from assay.web.under import holdout_part
 
 router = APIRouter(
     prefix="/projects/{project}/experiments/{experiment}", route_class=RetryingRoute, include_in_schema=False
 )
 ProjectKey = Annotated[Key, Path(description="Key of the project.")]
-ExperimentKey = Annotated[Key, Path(description="Key of the experiment.")]
+ExperimentKey = Annotated[ExperimentName, Path(description="Key of the experiment.")]
 SHOWN_LOOKS = 10
 SHOWN_RECUTS = 10
 
@@ -55,7 +56,8 @@ async def experiment(
     )
     role = Role.ADMIN if settings.delivers_without_key else None
     record = await record_of(tx, project, found, role=role)
-    return render(request, "experiment.html", page=replace(page, record=record))
+    part = await holdout_part(tx, project, found, now=now)
+    return render(request, "experiment.html", page=replace(page, record=record, holdout=part))
 
 
 @router.post("/results", name="compute_results")

@@ -12,6 +12,7 @@ from assay.metrics.schemas import MetricOut
 from assay.web.phrases import Moment, moment
 from assay.web.record import Record
 from assay.web.results import Results, finished
+from assay.web.under import HoldoutPart
 
 # A run that nobody takes up for this long is worth a word about workers.
 WAITING_TOO_LONG_SECONDS = 15
@@ -118,6 +119,7 @@ class ExperimentPage:
     recuts: Sequence[Recut] = ()
     properties: Sequence[str] = ()
     record: Record | None = None
+    holdout: HoldoutPart | None = None
 
 
 def experiment_page(

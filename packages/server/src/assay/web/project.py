@@ -9,6 +9,7 @@ from fastapi.responses import HTMLResponse
 
 from assay.core.dependencies import Now, Reads, RetryingRoute
 from assay.core.parameters import Cursor
+from assay.experiments import holding
 from assay.experiments import service as experiments
 from assay.metrics import service as metrics
 from assay.metrics.definition import (
@@ -50,12 +51,13 @@ class MetricLine:
 
 @dataclass(frozen=True, slots=True)
 class ProjectPage:
-    """A project with a page of its experiments and a page of its metrics."""
+    """A project with a page of its experiments, the holdouts that are read, and a page of its metrics."""
 
     key: str
     name: str
     experiments: Sequence[ExperimentLink]
     next_cursor: str | None
+    holdouts: Sequence[ExperimentLink]
     metrics: Sequence[MetricLine]
     next_metrics_cursor: str | None
     server: str
@@ -73,12 +75,14 @@ async def project(
     """Shows a project's experiments and metrics."""
     found = await projects.get(tx, project)
     rows, following = await experiments.listing(tx, project, cursor=cursor, limit=PER_PAGE)
+    held = await holding.listing(tx, project, limit=PER_PAGE)
     measured, more_metrics = await metrics.listing(tx, project, cursor=metrics_cursor, limit=PER_PAGE)
     page = ProjectPage(
         key=found.key,
         name=found.name,
         experiments=[experiment_link(project, row, now=now) for row in rows],
         next_cursor=following,
+        holdouts=[experiment_link(project, row, now=now) for row in held],
         metrics=[metric_line(metric) for metric in measured],
         next_metrics_cursor=more_metrics,
         server=str(request.base_url).rstrip("/"),
