@@ -54,7 +54,7 @@ def lived(world: World, rng: np.random.Generator) -> Outcome:
         units = rng.multinomial(world.units, weights)
         batch += np.array([units, rng.binomial(units, rates)])
         total = batch + np.array([n.sum(axis=0), k.sum(axis=0)])
-        known = {arm: seen(*total[:, at], batch[0, at]) for at, arm in enumerate(arms)}
+        known = {arm: seen(total[0, at], total[1, at], batch[0, at]) for at, arm in enumerate(arms)}
         # As a mean, whose chances take a twentieth of the time of a proportion's.
         found = decided(bandit, Seen("r", "mean", known), arms=arms, direction=world.direction)
         if isinstance(found, Moves):

@@ -49,7 +49,7 @@ def batched_ratio(plan: Plan, batching: Batching, cut: Cut) -> SampleRatio:
     if not tested.any():
         return ratio_as_document(sample_ratio(np.zeros(len(plan.arms)), weights[0]))
     statistic, freedom = test.statistic[tested].sum(), test.degrees_of_freedom[tested].sum()
-    p_value = number(float(gammaincc(freedom / 2, statistic / 2)))
+    p_value = number(np.asarray(gammaincc(freedom / 2, statistic / 2), dtype=np.float64))
     return SampleRatio(
         statistic=number(statistic),
         degrees_of_freedom=number(freedom),
