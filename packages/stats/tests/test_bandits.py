@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assay_stats.bandits import Allocation, batched_difference, thompson, top_two
+from assay_stats.bandits import Allocation, batch_errors, batched_difference, thompson, top_two
 from assay_stats.posteriors import NormalPosterior, Posterior, beta_posterior
 from assay_stats.results import Direction
 from assay_stats.undefined import Reason
@@ -132,3 +132,19 @@ def test_a_batch_that_cannot_be_standardised_leaves_the_whole_undefined() -> Non
 
     assert joined.reasons.tolist() == [Reason.ZERO_VARIANCE, Reason.NOT_FINITE]
     assert np.isnan(joined.p_value).all()
+
+
+def test_errors_of_batches_are_of_both_arms_together_or_of_each_where_that_is_larger() -> None:
+    alike = batch_errors([[1.0, 4.0], [1.0, 4.0]], [[50, 50], [950, 950]])
+    wider = batch_errors([[4.0, 8.0], [1.0, 2.0]], [[50, 100], [950, 900]])
+
+    assert alike == pytest.approx(np.array([[1 / 50, 4 / 50], [1 / 950, 4 / 950]]))
+    assert wider[0] == pytest.approx([4 / 50, 8 / 100])
+    assert wider[1] == pytest.approx([(0.05 * 4 + 0.95) / 950, (0.1 * 8 + 0.9 * 2) / 900])
+
+
+def test_a_batch_without_units_has_no_error_and_one_without_variance_has_that_of_all() -> None:
+    found = batch_errors([[0.0, 1.0, np.nan], [0.0, 1.0, 1.0]], [[100, 100, 0], [100, 100, 100]])
+
+    assert found[:, 0] == pytest.approx([0.5 / 100, 0.5 / 100])
+    assert np.isnan(found[0, 2])

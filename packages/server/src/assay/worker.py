@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 from assay.analysis.guarding import fresh, objection
 from assay.analysis.handlers import handlers as analysis_handlers
+from assay.analysis.steering import known
 from assay.core.config import Settings
 from assay.core.database import Database
 from assay.events.handlers import handlers as event_handlers
@@ -31,7 +32,7 @@ async def working(settings: Settings, database: Database, url: str) -> AsyncGene
     """A worker for all tasks, and for what is due to events and experiments, until the block ends."""
     async with (
         keeping(settings, database, url),
-        on_time(database, [objection]),
+        on_time(database, [objection], known),
         fresh(database, settings.results_refresh_seconds),
         running_worker(settings, database, url, all_handlers(settings, database, url)) as worker,
     ):

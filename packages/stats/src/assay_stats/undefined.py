@@ -55,6 +55,7 @@ class Reason(StrEnum):
     NO_INFORMATION = "no_information"
     NOT_REACHABLE = "not_reachable"
     CONTRADICTION = "contradiction"
+    NO_BATCH = "no_batch"
 
     @property
     def sentence(self) -> str:
@@ -102,6 +103,7 @@ _SENTENCES = {
         "no single value lies in the intervals of all looks: the effect has probably changed, so read the "
         "looks one by one"
     ),
+    Reason.NO_BATCH: "no epoch has enough units in both variants",
 }
 _REASONS: tuple[Reason | None, ...] = (None, *Reason)
 _CODES = {reason: np.int8(code) for code, reason in enumerate(Reason, start=1)}

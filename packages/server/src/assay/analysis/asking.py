@@ -80,7 +80,8 @@ def _asked(plan: Plan, metric: MetricPlan, arm: str, collected: Collected) -> As
         planned_units=_planned_units(series, plan.schedule, _first_share(plan)),
     )
     is_adjusted = compare.adjusted_pair(metric, control, treatment) is not None
-    return Asked(question, metric, is_adjusted, _pace(series))
+    # How many units are still needed hangs on a split that nobody knows yet.
+    return Asked(question, metric, is_adjusted, _pace(series) if plan.batching is None else None)
 
 
 def _with_enough_clusters(
@@ -137,11 +138,11 @@ def _daily(
     if metric.covariates and {plan.control, arm} <= joint.keys():
         pair = compare.cuped(metric, joint[plan.control], joint[arm])[1]
         return pair.control, pair.treatment, np.broadcast_to(pair.covariance, (len(looks.days),))
-    clusters = looks.clusters.get(metric.key, {})
+    clusters, batches = looks.clusters.get(metric.key, {}), looks.batches.get(metric.key, {})
     return compare.series_means(
         metric.kind,
         *(
-            Series(looks.days, moments, None, clusters.get(key))
+            Series(looks.days, moments, None, clusters.get(key), batches.get(key))
             for key, moments in zip((plan.control, arm), own, strict=True)
         ),
     )

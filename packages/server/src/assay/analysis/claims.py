@@ -7,7 +7,8 @@ from typing import Literal, assert_never
 import numpy as np
 
 from assay.analysis import compare, disturbed, judgement, watched, watching
-from assay.analysis.asking import Asked, questions
+from assay.analysis.asking import Asked, questions, role_of
+from assay.analysis.batched import alone
 from assay.analysis.collected import Arrivals, Collected, Disturbances
 from assay.analysis.conclude import conclude
 from assay.analysis.doctor import Diagnosis as Diagnosed
@@ -29,8 +30,17 @@ from assay.analysis.document import (
 )
 from assay.analysis.inference import Inference, infer
 from assay.analysis.judgement import Split
-from assay.analysis.methods import AlwaysValid, Bayesian, Finding, Fixed, GroupSequential, Method, Reading
-from assay.analysis.plan import Plan
+from assay.analysis.methods import (
+    AlwaysValid,
+    Bayesian,
+    Finding,
+    Fixed,
+    GroupSequential,
+    Method,
+    Reading,
+    Role,
+)
+from assay.analysis.plan import Batching, Plan
 from assay.analysis.segmenting import heterogeneity
 from assay.analysis.viewing import view
 from assay_stats.bayesian import BayesianEstimate
@@ -68,7 +78,7 @@ def concluded(
     answers = infer([one.question for one in asked], plan.reading)
     diagnosis = None if traffic is None else diagnose(traffic)
     split = _split(document, diagnosis, plan.reading)
-    harms = _harms(asked, plan)
+    harms = _harms(asked, plan, collected)
     trends, changes = disturbed.novelty(plan, disturbances), disturbed.interactions(plan, disturbances)
     known = {
         (one.question.metric, one.question.arm): (one, answer)
@@ -147,12 +157,29 @@ def _alarms(document: Document, harms: Sequence[str]) -> list[str]:
     return [*harms, *([] if double is None else [double])]
 
 
-def _harms(asked: Sequence[Asked], plan: Plan) -> list[str]:
-    rails = watching.guardrail_alarms([one.question for one in asked], plan.reading)
+def _harms(asked: Sequence[Asked], plan: Plan, collected: Collected) -> list[str]:
+    if plan.batching is None:
+        rails = watching.guardrail_alarms([one.question for one in asked], plan.reading)
+    else:
+        rails = _rails_of_batches(plan, plan.batching, collected)
     return [
         f"Guardrail {judgement.described(one)} has got worse in {one.question.arm}, by an interval that "
         "holds whenever it is read."
         for one in rails
+    ]
+
+
+def _rails_of_batches(plan: Plan, batching: Batching, collected: Collected) -> list[Inference]:
+    """Each batch by itself, as its split was fixed; the error rate is spent along them, however many come."""
+    guarding = plan.of(tuple(metric for metric in plan.metrics if role_of(metric, plan) is Role.GUARDRAIL))
+    return [
+        alarm
+        for place in range(len(batching.batches))
+        for alarm in watching.guardrail_alarms(
+            [one.question for one in questions(guarding, alone(collected, place))],
+            plan.reading,
+            alpha=watching.ALARM_ALPHA * watching.spent_on(place),
+        )
     ]
 
 
@@ -187,7 +214,10 @@ def _with_claim(comparison: Comparison, asked: Asked, answer: Inference, plan: P
         update={
             "claim": _claim(asked, answer, plan),
             "view": None if plan.view is None else view(asked.question, plan.view, plan.reading),
-            "looks": _with_bands(comparison.looks, asked, plan.reading),
+            # A band that holds at all looks together is known for one split only.
+            "looks": comparison.looks
+            if plan.batching is not None
+            else _with_bands(comparison.looks, asked, plan.reading),
             "margin": None if margin is None else margin.model_copy(update={"is_within": is_within}),
         }
     )

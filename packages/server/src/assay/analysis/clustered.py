@@ -24,7 +24,7 @@ from assay_stats.moments import JointMoments
 MOST_CLUSTERS = 20_000
 # With fewer, errors by cluster have hardly a degree of freedom; windows were assigned at random too.
 FEWEST_SWITCHED_CLUSTERS = 5
-_BETWEEN = "\x1f"
+BETWEEN = "\x1f"
 NO_QUANTILE = (
     "a quantile has no error that is robust to clusters here; measure the share of units above a threshold, "
     "or a mean"
@@ -63,7 +63,7 @@ def divided(members: Table, clustering: Clustering) -> Divided:
             "one by one; assign the units themselves, or larger clusters",
             value=found["clusters"],
         )
-    label = members[ARM] + _BETWEEN + members[owner]
+    label = members[ARM] + BETWEEN + members[owner]
     labelled = members.mutate(**{ARM: label}).drop(*_columns(clustering))
     counts = records(labelled.group_by(ARM).aggregate(units=labelled.count()))
     return Divided(labelled, {row[ARM]: row["units"] for row in counts}, error_unit)
@@ -89,6 +89,20 @@ def folded(collected: Collected, plan: Plan, error_unit: str) -> Collected:
     )
 
 
+def merged(found: Mapping[str, JointMoments]) -> dict[str, JointMoments]:
+    """Per arm, of labels that begin with it."""
+    return {arm: reduce(add, parts.values()) for arm, parts in by_arm_of(found).items()}
+
+
+def by_arm_of(found: Mapping[str, T]) -> dict[str, dict[str, T]]:
+    """By arm and the rest of the label."""
+    by_arm: dict[str, dict[str, T]] = {}
+    for label, value in found.items():
+        arm, _, name = label.partition(BETWEEN)
+        by_arm.setdefault(arm, {})[name] = value
+    return by_arm
+
+
 def _owner(members: Table, clustering: Clustering) -> tuple[str, str]:
     if clustering.switching is None:
         return CLUSTER, clustering.kind
@@ -103,12 +117,12 @@ def _columns(clustering: Clustering) -> Sequence[str]:
 
 
 def _folded_cut(cut: Cut, plan: Plan) -> Cut:
-    units = {label: count for label, count in cut.units.items() if _BETWEEN in label}
-    by_arm = _by_arm(units)
+    units = {label: count for label, count in cut.units.items() if BETWEEN in label}
+    by_arm = by_arm_of(units)
     return replace(
         cut,
         units={arm: sum(counts.values()) for arm, counts in by_arm.items()},
-        moments={block: _merged(found) for block, found in cut.moments.items()},
+        moments={block: merged(found) for block, found in cut.moments.items()},
         clusters={
             metric.key: _totals(metric, cut.moments[metric.key], plan)
             for metric in plan.metrics
@@ -125,8 +139,8 @@ def _folded_looks(looks: Mapping[str, Looks], plan: Plan) -> dict[str, Looks]:
         if id(found) not in made:
             made[id(found)] = Looks(
                 found.days,
-                {arm: reduce(add, series.values()) for arm, series in _by_arm(found.units).items()},
-                {block: _merged(moments) for block, moments in found.moments.items()},
+                {arm: reduce(add, series.values()) for arm, series in by_arm_of(found.units).items()},
+                {block: merged(moments) for block, moments in found.moments.items()},
                 {
                     metric.key: _totals(metric, found.moments[metric.key], plan)
                     for metric in plan.metrics
@@ -136,13 +150,9 @@ def _folded_looks(looks: Mapping[str, Looks], plan: Plan) -> dict[str, Looks]:
     return {key: made[id(found)] for key, found in looks.items()}
 
 
-def _merged(found: Mapping[str, JointMoments]) -> dict[str, JointMoments]:
-    return {arm: reduce(add, parts.values()) for arm, parts in _by_arm(found).items()}
-
-
 def _totals(metric: MetricPlan, found: Mapping[str, JointMoments], plan: Plan) -> dict[str, ClusterTotals]:
     """Per arm, over the same clusters in the same order."""
-    by_arm = _by_arm(found)
+    by_arm = by_arm_of(found)
     names = sorted({name for parts in by_arm.values() for name in parts})
     empty = np.zeros(next(iter(found.values())).n.shape) if found else np.zeros(())
     made: dict[str, ClusterTotals] = {}
@@ -162,11 +172,3 @@ def _pair(metric: MetricPlan, moments: JointMoments) -> tuple[np.ndarray, np.nda
     if metric.kind is Kind.RATIO:
         return totals[..., 1], totals[..., 0]
     return np.asarray(moments.n, dtype=np.float64), totals[..., 0]
-
-
-def _by_arm(found: Mapping[str, T]) -> dict[str, dict[str, T]]:
-    by_arm: dict[str, dict[str, T]] = {}
-    for label, value in found.items():
-        arm, _, name = label.partition(_BETWEEN)
-        by_arm.setdefault(arm, {})[name] = value
-    return by_arm

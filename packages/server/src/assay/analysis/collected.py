@@ -34,6 +34,21 @@ class Excluded:
 
 
 @dataclass(frozen=True, slots=True)
+class Batches:
+    """One arm in each batch.
+
+    Attributes:
+        moments: `(..., n_batches)`.
+        units: `(..., n_batches)` first exposed in each, with a value or not.
+        least: Units that both arms of a batch must have for it to count.
+    """
+
+    moments: JointMoments
+    units: Floats
+    least: int
+
+
+@dataclass(frozen=True, slots=True)
 class Looks:
     """The moments of every block on every day so far.
 
@@ -42,12 +57,16 @@ class Looks:
         units: Per arm `(n_days,)` units exposed by the end of each day.
         moments: Per block and arm, of shape `(n_days,)`.
         clusters: Per metric and arm `(n_days, n_clusters)`, where whole clusters were assigned.
+        batches: Per metric and arm `(n_days, n_batches)`, of a bandit.
+        batch_units: Per arm `(n_days, n_batches)` units first exposed in each batch.
     """
 
     days: Sequence[int]
     units: Mapping[str, Floats]
     moments: Mapping[str, Mapping[str, JointMoments]]
     clusters: ByMetric[ClusterTotals] = field(default_factory=dict[str, Mapping[str, ClusterTotals]])
+    batches: ByMetric[Batches] = field(default_factory=dict[str, Mapping[str, Batches]])
+    batch_units: Mapping[str, Floats] = field(default_factory=dict[str, Floats])
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +88,8 @@ class Cut:
         quantiles: Per metric and arm.
         clusters: Per metric and arm `(n_clusters,)`, where whole clusters were assigned.
         cluster_counts: How many clusters have units in each arm.
+        batches: Per metric and arm `(n_batches,)`, of a bandit.
+        batch_units: Per arm `(n_batches,)` units first exposed in each batch.
     """
 
     units: Mapping[str, int]
@@ -76,6 +97,8 @@ class Cut:
     quantiles: ByMetric[QuantileFound] = field(default_factory=dict[str, Mapping[str, QuantileFound]])
     clusters: ByMetric[ClusterTotals] = field(default_factory=dict[str, Mapping[str, ClusterTotals]])
     cluster_counts: Mapping[str, int] = field(default_factory=dict[str, int])
+    batches: ByMetric[Batches] = field(default_factory=dict[str, Mapping[str, Batches]])
+    batch_units: Mapping[str, Floats] = field(default_factory=dict[str, Floats])
 
 
 @dataclass(frozen=True, slots=True)

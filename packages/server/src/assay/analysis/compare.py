@@ -6,6 +6,7 @@ from datetime import date, timedelta
 
 import numpy as np
 
+from assay.analysis.collected import Batches
 from assay.analysis.document import (
     Adjusted,
     ArmSummary,
@@ -15,6 +16,7 @@ from assay.analysis.document import (
     MarginTest,
     Undefined,
 )
+from assay.analysis.joining import joined_arms, joined_difference
 from assay.analysis.plan import Kind, MarginPlan, MetricPlan
 from assay_stats.adjustment import (
     ArmPair,
@@ -47,6 +49,7 @@ class Evidence:
         strata: As `adjusted`, or as `moments` without covariates, `(n_strata,)`; None without strata.
         quantile: In place of moments, for a quantile.
         clusters: Where whole clusters were assigned, by which errors are then computed.
+        batches: Of a bandit, over which differences are then joined.
     """
 
     moments: JointMoments
@@ -54,6 +57,7 @@ class Evidence:
     strata: JointMoments | None = None
     quantile: ArmMean | None = None
     clusters: ClusterTotals | None = None
+    batches: Batches | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,7 @@ class Series:
     moments: JointMoments
     adjusted: JointMoments | None
     clusters: ClusterTotals | None = None
+    batches: Batches | None = None
 
 
 def summary(arm: str, metric: MetricPlan, found: Evidence) -> ArmSummary:
@@ -143,6 +148,8 @@ def tested_difference(kind: Kind, control: Evidence, treatment: Evidence, *, lev
     """The difference by the test of the metric's kind."""
     if control.clusters is not None and treatment.clusters is not None:
         return clustered_difference(control.clusters, treatment.clusters, level=level)
+    if control.batches is not None and treatment.batches is not None:
+        return joined_difference(kind, control.batches, treatment.batches, level=level)
     if control.quantile is not None and treatment.quantile is not None:
         return difference(control.quantile, treatment.quantile, level=level, method="quantile_outer")
     if kind is Kind.RATIO:
@@ -159,10 +166,15 @@ def arm_mean(kind: Kind, found: Evidence) -> ArmMean:
 
 
 def arm_means(kind: Kind, control: Evidence, treatment: Evidence) -> tuple[ArmMean, ArmMean, Floats]:
-    """What the metric estimates in both arms, and the covariance that clusters with units in both give."""
+    """What the metric estimates in both arms, and the covariance that clusters with units in both give.
+
+    Of a bandit, as the joined difference weighs its batches.
+    """
     if control.clusters is not None and treatment.clusters is not None:
         found = clustered_arms(control.clusters, treatment.clusters)
         return found.control, found.treatment, found.covariance
+    if control.batches is not None and treatment.batches is not None:
+        return *joined_arms(kind, control.batches, treatment.batches), np.zeros(())
     return arm_mean(kind, control), arm_mean(kind, treatment), np.zeros(())
 
 
@@ -171,6 +183,8 @@ def series_means(kind: Kind, control: Series, treatment: Series) -> tuple[ArmMea
     if control.clusters is not None and treatment.clusters is not None:
         found = clustered_arms(control.clusters, treatment.clusters)
         return found.control, found.treatment, found.covariance
+    if control.batches is not None and treatment.batches is not None:
+        return *joined_arms(kind, control.batches, treatment.batches), np.zeros(len(control.days))
     base, other = (series_mean(kind, series.moments) for series in (control, treatment))
     return base, other, np.zeros(len(control.days))
 

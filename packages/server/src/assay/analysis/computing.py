@@ -10,7 +10,7 @@ from duckdb import InterruptException
 from ibis import to_sql
 from ibis.expr.types import Table, Value
 
-from assay.analysis import aggregate, assignment, clustered, daily, switching, units
+from assay.analysis import aggregate, assignment, batched, clustered, daily, switching, units
 from assay.analysis.activity import activity
 from assay.analysis.assignment import ARM, UNIT, dimension_column
 from assay.analysis.collected import Collected, Cut, Excluded, Looks, QuantileFound, Segment
@@ -48,7 +48,8 @@ def collect(tables: Tables, plan: Plan, *, shows_sql: bool = True) -> Collected:
         shows_sql: Whether the query of each metric is written down too.
     """
     dialect = dialect_of(tables[None])
-    tables, whole, failures = switching.keyed(tables, plan.clustering), plan, clustered.unmeasurable(plan)
+    tables, whole = switching.keyed(tables, plan.clustering), plan
+    failures = {**clustered.unmeasurable(plan), **batched.unmeasurable(plan)}
     plan = plan.without(failures)
     with ExitStack() as kept:
         first = keep(assignment.first_exposures(tables[None], plan, dialect=dialect), kept)
@@ -56,6 +57,11 @@ def collect(tables: Tables, plan: Plan, *, shows_sql: bool = True) -> Collected:
         members = assignment.with_labels(assignment.assigned(first, plan), plan.segments)
         members = keep(members, kept) if plan.segments else members
         base = Collected(Cut(counts), excluded, failures=failures)
+        if plan.batching is not None:
+            labelled = batched.labelled(members, plan.batching)
+            base = replace(base, whole=Cut(labelled.units))
+            found = _collected(tables, labelled.members, plan, base, dialect=dialect, shows_sql=shows_sql)
+            return batched.folded(found, whole)
         if plan.clustering is None:
             return _collected(tables, members, plan, base, dialect=dialect, shows_sql=shows_sql)
         parts = clustered.divided(members, plan.clustering)
@@ -194,7 +200,7 @@ def _sample(tables: Tables, members: Table, plan: Plan, kept: ExitStack, *, dial
     else:
         table = units.of_days(days, members, plan.numbers)
     # Who the units are has done its work, and names take more room than numbers.
-    arms = None if plan.clustering else [arm.key for arm in plan.arms]
+    arms = None if plan.clustering or plan.batching else [arm.key for arm in plan.arms]
     dimensions = [dimension_column(each.key) for each in plan.segments]
     named = table[ARM] if arms is None else _places(table, arms)
     narrow = table.select(*dimensions, *(number.column for number in plan.numbers), **{ARM: named})

@@ -6,9 +6,10 @@ import numpy as np
 
 from assay import __version__
 from assay.analysis import compare
+from assay.analysis.bandit_notes import bandit_of, batched_ratio, expected_weights, ratio_as_document
 from assay.analysis.cluster_notes import clusters_of, rerandomised_of
 from assay.analysis.collected import ADJUSTED, Collected, Cut, Looks, Segment, kind_of, value_of
-from assay.analysis.compare import Evidence, Series, number, undefined
+from assay.analysis.compare import Evidence, Series
 from assay.analysis.document import (
     ArmUnits,
     Comparison,
@@ -25,9 +26,6 @@ from assay.analysis.plan import MetricPlan, Plan
 from assay_stats.moments import JointMoments
 from assay_stats.quantiles import quantile_of
 from assay_stats.srm import sample_ratio
-
-# Fabijan et al. (2019) and most platforms: late enough not to cry wolf, early enough to stop a reading.
-SRM_ALARM = 0.01
 
 
 def conclude(plan: Plan, collected: Collected) -> Document:
@@ -46,7 +44,10 @@ def conclude(plan: Plan, collected: Collected) -> Document:
             unknown_arms=dict(left_out.unknown_arms),
             without_cluster=left_out.without_cluster,
         ),
-        sample_ratio=_sample_ratio(plan, _counted(plan, collected.whole)),
+        sample_ratio=_sample_ratio(plan, _counted(plan, collected.whole))
+        if plan.batching is None
+        else batched_ratio(plan, plan.batching, collected.whole),
+        bandit=bandit_of(plan, collected),
         clusters=clusters_of(plan, collected),
         rerandomised=rerandomised_of(plan),
         metrics=[_metric(plan, metric, collected) for metric in plan.metrics],
@@ -56,7 +57,11 @@ def conclude(plan: Plan, collected: Collected) -> Document:
 
 
 def _arm_units(plan: Plan, cut: Cut) -> list[ArmUnits]:
-    return [ArmUnits(arm=arm.key, weight=arm.weight, units=cut.units.get(arm.key, 0)) for arm in plan.arms]
+    weights = expected_weights(plan, cut)
+    return [
+        ArmUnits(arm=arm.key, weight=weight, units=cut.units.get(arm.key, 0))
+        for arm, weight in zip(plan.arms, weights, strict=True)
+    ]
 
 
 def _counted(plan: Plan, cut: Cut) -> Mapping[str, int]:
@@ -67,14 +72,7 @@ def _counted(plan: Plan, cut: Cut) -> Mapping[str, int]:
 
 def _sample_ratio(plan: Plan, units: Mapping[str, int]) -> SampleRatio:
     test = sample_ratio([units.get(arm.key, 0) for arm in plan.arms], [arm.weight for arm in plan.arms])
-    p_value = number(test.p_value)
-    return SampleRatio(
-        statistic=number(test.statistic),
-        degrees_of_freedom=number(test.degrees_of_freedom),
-        p_value=p_value,
-        suspicious=bool(test.misplaced > 0) or (p_value is not None and p_value < SRM_ALARM),
-        undefined=undefined(test.reason),
-    )
+    return ratio_as_document(test)
 
 
 def _metric(plan: Plan, metric: MetricPlan, collected: Collected) -> MetricResult:
@@ -154,6 +152,7 @@ def evidence_of(metric: MetricPlan, arm: str, cut: Cut, strata: Sequence[Segment
     size = len(metric.columns) + len(metric.covariates)
     return Evidence(
         clusters=cut.clusters.get(metric.key, {}).get(arm),
+        batches=cut.batches.get(metric.key, {}).get(arm),
         moments=cut.moments.get(metric.key, {}).get(arm, empty),
         adjusted=cut.moments.get(key, {}).get(arm, JointMoments.empty(size)) if metric.covariates else None,
         strata=_stacked(metric, key if metric.covariates else metric.key, arm, strata) if strata else None,
@@ -187,7 +186,9 @@ def _looks(metric: MetricPlan, control: str, arm: str, looks: Looks | None) -> l
         return []
     joint = looks.moments.get(metric.key + ADJUSTED, {})
     clusters = looks.clusters.get(metric.key, {})
+    batches = looks.batches.get(metric.key, {})
     base, other = (
-        Series(looks.days, found[key], joint.get(key), clusters.get(key)) for key in (control, arm)
+        Series(looks.days, found[key], joint.get(key), clusters.get(key), batches.get(key))
+        for key in (control, arm)
     )
     return compare.looks(metric, base, other)

@@ -56,8 +56,9 @@ def disturbances_of_days(walked: Walked, plan: Plan, others: Table | None) -> Di
 
 def _looked_at(plan: Plan, collected: Callable[[Plan, ExitStack], Disturbances]) -> Disturbances:
     goals = _goals_alone(plan)
-    # Units of a cluster are alike, and these intervals take them for independent.
-    if not goals.metrics or plan.clustering is not None:
+    # Units of a cluster are alike, and these intervals take them for independent; of a bandit they take arms
+    # for groups that were split alike all the time.
+    if not goals.metrics or plan.clustering is not None or plan.batching is not None:
         return Disturbances()
     try:
         with ExitStack() as kept:

@@ -10,6 +10,7 @@ a part or needs more. A segment is preferred to the whole only when the rest is 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import pairwise
 
 import numpy as np
 
@@ -21,6 +22,8 @@ ALARM_ALPHA = 0.01
 MOST_VALUES = 20
 # From all units in one arm to a few lost ones: how far splits are from the plan differs by cause.
 _CONCENTRATIONS = (2.0, 50.0, 1_000.0)
+# Of the alarm: finds practical mismatches early.
+_CONCENTRATION = 100.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,8 @@ class Traffic:
         periods: Starts of equal periods, in order; hours find a late start on its day.
         counts: `(n_periods, n_arms)`.
         segments: The same counts by dimension (browser, country, version, rule, is_bot) and value.
+        shares: `(n_periods, n_arms)` what each period was split by, of a bandit, where a period in which
+            weights moved stands once for each split; None where the weights stay.
     """
 
     arms: tuple[str, ...]
@@ -40,6 +45,14 @@ class Traffic:
     periods: tuple[datetime, ...]
     counts: Floats
     segments: Mapping[str, Mapping[str, Floats]]
+    shares: Floats | None = None
+
+    @property
+    def split(self) -> Floats:
+        """`(n_periods, n_arms)` what each period was split by."""
+        if self.shares is not None:
+            return self.shares
+        return np.broadcast_to(np.array(self.weights), self.counts.shape)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +95,9 @@ def diagnose(traffic: Traffic, *, alpha: float = ALARM_ALPHA) -> Diagnosis:
     """
     if sum(weight > 0 for weight in traffic.weights) < 2 or not len(traffic.periods):  # noqa: PLR2004 — a split
         return Diagnosis(None, None, (), ())
-    whole = _p_values(traffic.counts, traffic.weights)
+    whole = _p_values(traffic.counts, traffic.split)
     names, by_segment = _segments(traffic)
-    ringing = _p_values(by_segment, traffic.weights) * max(len(names), 1)
+    ringing = _p_values(by_segment, traffic.split) * max(len(names), 1)
     is_alarm = (whole < alpha / 2) | (ringing < alpha / 2).any(axis=0)
     alarms = _segment_alarms(names, by_segment, ringing[:, -1], alpha / 2)
     if not is_alarm.any():
@@ -97,9 +110,27 @@ def diagnose(traffic: Traffic, *, alpha: float = ALARM_ALPHA) -> Diagnosis:
     )
 
 
-def _p_values(counts: Floats, weights: Sequence[float]) -> Floats:
+def _p_values(counts: Floats, split: Floats) -> Floats:
     """`(..., n_periods)` always-valid p-values at the end of each period."""
-    return sequential_sample_ratio(np.cumsum(counts, axis=-2), weights).p_value
+    evidence = _log_bayes(counts, split, concentration=_CONCENTRATION)
+    return np.exp(-np.maximum(np.maximum.accumulate(evidence, axis=-1), 0.0))
+
+
+def _log_bayes(counts: Floats, split: Floats, *, concentration: float) -> Floats:
+    """`(..., n_periods)` log Bayes factors against the split at the end of each period.
+
+    Where the split changes, those of each part are multiplied: given the past each has mean 1 at most, and so
+    has their product.
+    """
+    changes = 1 + np.flatnonzero((np.diff(split, axis=0) != 0).any(axis=-1))
+    carried, parts = np.zeros((*counts.shape[:-2], 1)), list[Floats]()
+    for begin, end in pairwise([0, *changes.tolist(), len(split)]):
+        found = sequential_sample_ratio(
+            np.cumsum(counts[..., begin:end, :], axis=-2), split[begin], concentration=concentration
+        )
+        parts.append(found.log_bayes_factor + carried)
+        carried = parts[-1][..., -1:]
+    return np.concatenate(parts, axis=-1)
 
 
 def _segments(traffic: Traffic) -> tuple[list[tuple[str, str]], Floats]:
@@ -129,37 +160,52 @@ def _ranked(traffic: Traffic, names: Sequence[tuple[str, str]], by_segment: Floa
     evidence = np.array([weight for _, weight in models])
     chances = np.exp(evidence - np.logaddexp.reduce(evidence))
     causes = [
-        replace(cause_of(disturbance, traffic.arms, traffic.weights), probability=float(chance))
+        replace(
+            cause_of(disturbance, traffic.arms, _planned(traffic, disturbance)), probability=float(chance)
+        )
         for (disturbance, _), chance in zip(models, chances, strict=True)
     ]
     return sorted(causes, key=lambda cause: -cause.probability)
+
+
+def _planned(traffic: Traffic, found: Disturbance) -> Sequence[float]:
+    """The weights of the disturbed periods, on average over their units where they changed."""
+    if traffic.shares is None:
+        return traffic.weights
+    disturbed = np.array(
+        [
+            (found.since is None or period >= found.since) and (found.until is None or period < found.until)
+            for period in traffic.periods
+        ]
+    )
+    sizes = np.where(disturbed, traffic.counts.sum(axis=-1), 0.0)
+    return (sizes @ traffic.shares / sizes.sum()).tolist() if sizes.sum() else traffic.weights
 
 
 def _models(
     traffic: Traffic, names: Sequence[tuple[str, str]], by_segment: Floats
 ) -> Iterator[tuple[Disturbance, float]]:
     """Each possible disturbance with its log evidence; the segments share the prior of one other cause."""
-    counts, weights = traffic.counts, traffic.weights
-    total = _log_evidence(counts.sum(axis=0)[None, :], weights)[-1]
+    counts, split = traffic.counts, traffic.split
+    total = _log_evidence(counts, split)[-1]
     yield Disturbance(units=_units(counts)), float(total)
     if len(traffic.periods) > 1:
-        yield _since(traffic, counts, weights)
-        yield _until(traffic, counts, weights)
+        yield _since(traffic, counts, split)
+        yield _until(traffic, counts, split)
     for (dimension, value), segment in zip(names, by_segment, strict=True):
-        always = _log_evidence(segment.sum(axis=0)[None, :], weights)[-1]
+        always = _log_evidence(segment, split)[-1]
         found, evidence = Disturbance(dimension, value, units=_units(segment)), float(always)
         if len(traffic.periods) > 1:
-            later, later_evidence = _since(traffic, segment, weights)
+            later, later_evidence = _since(traffic, segment, split)
             started = replace(later, dimension=dimension, value=value)
             found = started if later_evidence > evidence else found
             evidence = float(np.logaddexp(evidence, later_evidence) - np.log(2))
         yield found, evidence - float(np.log(len(names)))
 
 
-def _since(traffic: Traffic, counts: Floats, weights: Sequence[float]) -> tuple[Disturbance, float]:
+def _since(traffic: Traffic, counts: Floats, split: Floats) -> tuple[Disturbance, float]:
     """Disturbed from some period on, any but the first."""
-    suffixes = np.cumsum(counts[::-1], axis=0)[::-1][1:]
-    evidence = _log_evidence(suffixes[::-1], weights)[::-1]
+    evidence = _log_evidence(counts[::-1], split[::-1])[::-1][1:]
     best = int(np.argmax(evidence)) + 1
     return (
         Disturbance(since=traffic.periods[best], units=_units(counts[best:])),
@@ -167,9 +213,9 @@ def _since(traffic: Traffic, counts: Floats, weights: Sequence[float]) -> tuple[
     )
 
 
-def _until(traffic: Traffic, counts: Floats, weights: Sequence[float]) -> tuple[Disturbance, float]:
+def _until(traffic: Traffic, counts: Floats, split: Floats) -> tuple[Disturbance, float]:
     """Disturbed before some period, any but the first."""
-    evidence = _log_evidence(np.cumsum(counts, axis=0)[:-1], weights)
+    evidence = _log_evidence(counts, split)[:-1]
     best = int(np.argmax(evidence)) + 1
     return (
         Disturbance(until=traffic.periods[best], units=_units(counts[:best])),
@@ -177,12 +223,9 @@ def _until(traffic: Traffic, counts: Floats, weights: Sequence[float]) -> tuple[
     )
 
 
-def _log_evidence(cumulative: Floats, weights: Sequence[float]) -> Floats:
-    """`(n,)` log Bayes factors of a free split against the planned one; cumulative counts `(n, n_arms)`."""
-    found = [
-        sequential_sample_ratio(cumulative, weights, concentration=concentration).log_bayes_factor
-        for concentration in _CONCENTRATIONS
-    ]
+def _log_evidence(counts: Floats, split: Floats) -> Floats:
+    """`(n_periods,)` log Bayes factors of a free split against the planned one after each period."""
+    found = [_log_bayes(counts, split, concentration=concentration) for concentration in _CONCENTRATIONS]
     return np.logaddexp.reduce(np.array(found), axis=0) - np.log(len(found))
 
 

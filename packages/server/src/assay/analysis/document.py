@@ -338,6 +338,25 @@ class Clusters(Outgoing):
     notes: list[str] = Field(description="What to know before reading the intervals, a sentence each.")
 
 
+class BatchUnits(Outgoing):
+    """What happened between two moves of a bandit's weights."""
+
+    epoch: int = Field(description="Number of the first epoch in it.")
+    began_at: datetime
+    weights: dict[str, float] = Field(description="By arm; they sum to 1.")
+    units: dict[str, int] = Field(description="First exposed in it, by arm.")
+    is_compared: bool = Field(description="It has enough units in the control and another arm.")
+
+
+class Bandit(Outgoing):
+    """How the split followed the data, and how arms are compared in spite of it."""
+
+    error: Literal["batched"] = "batched"
+    least_units: int = Field(description="Units both arms of a batch must have to be compared.")
+    batches: list[BatchUnits]
+    notes: list[str] = Field(description="What to know before reading the intervals, a sentence each.")
+
+
 class Rerandomised(Outgoing):
     """The salt was searched for, so that arms are alike in what was known beforehand."""
 
@@ -366,6 +385,9 @@ class Document(Outgoing):
     )
     read: Read | None = Field(default=None, description="How claims are made.")
     clusters: Clusters | None = Field(default=None, description="Null where units were assigned one by one.")
+    bandit: Bandit | None = Field(
+        default=None, description="Null where weights stay. Its expected shares stand as weights in `arms`."
+    )
     rerandomised: Rerandomised | None = Field(default=None, description="Null for a salt left to chance.")
     decisions: list[Decided] = Field(default_factory=list[Decided], description="One per arm.")
     alarms: list[str] = Field(

@@ -17,6 +17,7 @@ from assay.analysis.plan import ArmPlan, Dimension, DoubleExposure, Overlapping,
 from assay.analysis.planned import (
     alpha_of,
     balanced_of,
+    batching_of,
     clustering_of,
     reading_of,
     schedule_of,
@@ -86,11 +87,13 @@ def plan_of(
     """
     # A switchback's windows are over by the clock; who does not say the time has all of them.
     clustering = clustering_of(experiment, now=now or datetime.max.replace(tzinfo=UTC))
+    batching = batching_of(experiment)
+    is_one_split = clustering is None and batching is None
     measured = measured_by(
         metrics,
         attribution_hours=options.attribution_hours,
         covariates=options.covariates,
-        is_adjusted=options.is_adjusted and clustering is None,
+        is_adjusted=options.is_adjusted and is_one_split,
     )
     reading = reading_of(
         experiment, alpha=options.alpha, method=options.method, now=_earlier(now, options.until)
@@ -105,7 +108,7 @@ def plan_of(
         numbers=tuple(measured.numbers),
         measures=tuple(measured.measures),
         segments=tuple(options.segments),
-        strata=options.strata if clustering is None else None,
+        strata=options.strata if is_one_split else None,
         double_exposure=options.double_exposure,
         has_looks=options.has_looks,
         reading=reading,
@@ -117,6 +120,7 @@ def plan_of(
         exploration=options.exploration,
         clustering=clustering,
         balanced=balanced_of(experiment),
+        batching=batching,
     )
 
 

@@ -196,6 +196,32 @@ class Clustering:
 
 
 @dataclass(frozen=True, slots=True)
+class Batch:
+    """What happened between two moves of a bandit's weights.
+
+    Attributes:
+        epoch: Number of the first epoch in it.
+        weights: In the order of the plan's arms.
+    """
+
+    epoch: int
+    began_at: datetime
+    weights: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Batching:
+    """The batches of a bandit, first to last.
+
+    Attributes:
+        least_units: Units an arm must have in a batch for the batch to count in a comparison.
+    """
+
+    batches: tuple[Batch, ...]
+    least_units: int
+
+
+@dataclass(frozen=True, slots=True)
 class BalancedBefore:
     """A salt that was searched for."""
 
@@ -224,6 +250,7 @@ class Plan:
         exploration: How it departs from what was planned, as sentences; empty for the planned reading.
         clustering: Where whole clusters were assigned.
         balanced: Where the salt was searched for.
+        batching: Of a bandit.
     """
 
     unit: str
@@ -247,6 +274,7 @@ class Plan:
     exploration: tuple[str, ...] = ()
     clustering: Clustering | None = None
     balanced: BalancedBefore | None = None
+    batching: Batching | None = None
 
     @property
     def sources(self) -> frozenset[str]:

@@ -17,7 +17,7 @@ from assay.analysis.methods import (
     Schedule,
     SpendingRule,
 )
-from assay.analysis.plan import BalancedBefore, Clustering, MarginPlan, MetricPlan, Switching
+from assay.analysis.plan import BalancedBefore, Batch, Batching, Clustering, MarginPlan, MetricPlan, Switching
 from assay.assignments.keeping import path_name
 from assay.experiments import plan as planned
 from assay.experiments.holdouts import FromHoldout, HoldoutReading
@@ -123,6 +123,25 @@ def clustering_of(experiment: ExperimentOut, *, now: datetime) -> Clustering | N
             Switching(windows.minutes, windows.anchor, windows.block, plan.switchback.burn_in_minutes, until),
         )
     return None if plan.analysis_unit is None else Clustering(kind)
+
+
+def batching_of(experiment: ExperimentOut) -> Batching | None:
+    """The batches of the running phase; None where its weights stay.
+
+    Epochs in a row whose weights stayed are one batch.
+    """
+    phase = experiment.phase
+    if phase is None or not phase.epochs:
+        return None
+    bandit = planned.Plan.model_validate(phase.frozen["plan"]).bandit
+    if bandit is None:
+        return None
+    moved = [epoch for epoch in phase.epochs if epoch.moved]
+    batches = tuple(
+        Batch(each.number, each.began_at, tuple(each.weights[arm.key] for arm in experiment.arms))
+        for each in moved
+    )
+    return Batching(batches, bandit.least_units)
 
 
 def balanced_of(experiment: ExperimentOut) -> BalancedBefore | None:

@@ -79,6 +79,7 @@ def can_refresh(plan: Plan) -> bool:
     return (
         plan.days_tell_all
         and plan.clustering is None
+        and plan.batching is None
         and plan.until is None
         and plan.double_exposure is DoubleExposure.LEAVE_OUT
         and all(number.source is None and _adds_up(number) for number in plan.numbers)

@@ -26,6 +26,8 @@ def require_possible(asked: ResultRequest, experiment: ExperimentOut, *, now: da
         raise UnknownOption(
             f"{missing[0]!r} adjusts or is adjusted and is not among the metrics asked for", value=missing[0]
         )
+    if experiment.phase is not None and experiment.phase.epochs:
+        _require_joinable(asked, experiment)
     _require_distinct("segment", [each.key for each in asked.segments])
     _require_distinct("metric", asked.metrics or [])
     _require_time(asked.until, experiment, now=now)
@@ -44,6 +46,16 @@ def is_early(experiment: ExperimentOut, at: datetime) -> bool:
     if experiment.ended_at is not None and at >= experiment.ended_at:
         return False
     return plan.duration_days is None or at < phase.started_at + timedelta(days=plan.duration_days)
+
+
+def _require_joinable(asked: ResultRequest, experiment: ExperimentOut) -> None:
+    why = f"experiment {experiment.key!r} is a bandit, whose arms are compared within epochs"
+    if asked.method is not None and not isinstance(asked.method, Fixed):
+        raise UnknownOption(f"{why}; it is read by the method 'fixed' alone", value=asked.method.kind)
+    if asked.strata is not None:
+        raise UnknownOption(f"{why}; ask for {asked.strata!r} as a segment instead", value=asked.strata)
+    if asked.covariates:
+        raise UnknownOption(f"{why}, without covariates", value=next(iter(asked.covariates)))
 
 
 def _require_distinct(what: str, keys: list[str]) -> None:

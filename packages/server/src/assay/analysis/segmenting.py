@@ -82,8 +82,8 @@ def _effect(plan: Plan, metric: MetricPlan, arm: str, segment: Segment) -> tuple
     level = 1 - plan.alpha
     if pair is not None:
         return pair_difference(pair[1], level=level), "adjusted"
-    means = (compare.arm_mean(metric.kind, each) for each in (control, treatment))
-    return difference(*means, level=level), "plain"
+    base, other, covariance = compare.arm_means(metric.kind, control, treatment)
+    return difference(base, other, covariance=covariance, level=level), "plain"
 
 
 def _is_large(plan: Plan, arm: str, segment: Segment) -> bool:

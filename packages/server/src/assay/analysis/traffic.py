@@ -1,14 +1,17 @@
 """New units per hour, arm and everything known of them at their first exposure: what the doctor looks at."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
+import ibis
 import msgspec
 import numpy as np
-from ibis.expr.types import Table
+from ibis.expr.types import Table, Value
 
 from assay.analysis import switching
 from assay.analysis.assignment import (
@@ -18,10 +21,11 @@ from assay.analysis.assignment import (
     first_exposures,
     with_labels,
 )
+from assay.analysis.batched import batch_at
 from assay.analysis.collected import OTHER, VALUE_MARK
 from assay.analysis.conditions import FIRST_AT
 from assay.analysis.doctor import Traffic
-from assay.analysis.plan import Dimension, Plan
+from assay.analysis.plan import Batching, Dimension, Plan
 from assay.analysis.properties import dialect_of
 from assay.analysis.reading import keep, records
 from assay_stats.undefined import Floats
@@ -48,10 +52,14 @@ def traffic_of(events: Table, plan: Plan) -> Traffic:
     with ExitStack() as kept:
         first = keep(first_exposures(events, wanted, dialect=dialect), kept)
         units = keep(with_labels(assigned(first, wanted), wanted.segments), kept)
-        hours = units.mutate(hour=units[FIRST_AT].epoch_seconds() // _HOUR_SECONDS)
-        whole = records(hours.group_by("hour", ARM).aggregate(units=hours.count()))
+        hours = units.mutate(hour=units[FIRST_AT].epoch_seconds() // _HOUR_SECONDS, batch=_batch(units, plan))
+        whole = records(hours.group_by("hour", "batch", ARM).aggregate(units=hours.count()))
         cut = {key: _by_value(hours, key) for key in dimensions}
     return _traffic(plan, whole, cut)
+
+
+def _batch(units: Table, plan: Plan) -> Value:
+    return ibis.literal(0) if plan.batching is None else batch_at(units[FIRST_AT], plan.batching)
 
 
 def _keyed(events: Table, plan: Plan) -> Table:
@@ -85,7 +93,7 @@ def _plain(text: str) -> Mapping[str, Any]:
 def _by_value(hours: Table, key: str) -> list[dict[str, Any]]:
     column = dimension_column(key)
     labelled = hours.mutate(label=hours[column])
-    grouped = labelled.group_by("hour", ARM, "label").aggregate(units=labelled.count())
+    grouped = labelled.group_by("hour", "batch", ARM, "label").aggregate(units=labelled.count())
     return [row for row in records(grouped) if row["label"] != OTHER]
 
 
@@ -100,17 +108,23 @@ def _traffic(
     start = first - first % width
     periods = (last - start) // width + 1 if whole else 0
     place = {arm.key: number for number, arm in enumerate(plan.arms)}
+    slots = _slots(plan.batching, [_moment(start + width * period) for period in range(periods + 1)])
+    numbered = {slot: number for number, slot in enumerate(slots)}
 
     def counts(rows: Sequence[Mapping[str, Any]]) -> Floats:
-        found = np.zeros((periods, len(place)))
+        found = np.zeros((len(slots), len(place)))
         for row in rows:
-            found[(int(row["hour"]) - start) // width, place[row[ARM]]] += row["units"]
+            period = (int(row["hour"]) - start) // width
+            found[numbered[period, int(row["batch"])], place[row[ARM]]] += row["units"]
         return found
 
     return Traffic(
         arms=tuple(place),
         weights=tuple(arm.weight for arm in plan.arms),
-        periods=tuple(_moment(start + width * period) for period in range(periods)),
+        periods=tuple(_moment(start + width * period) for period, _ in slots),
+        shares=None
+        if plan.batching is None
+        else np.array([plan.batching.batches[batch].weights for _, batch in slots]).reshape(-1, len(place)),
         counts=counts(whole),
         segments={
             key: {
@@ -120,6 +134,18 @@ def _traffic(
             for key, rows in cut.items()
         },
     )
+
+
+def _slots(batching: Batching | None, bounds: Sequence[datetime]) -> list[tuple[int, int]]:
+    """Periods in order, one in which a bandit's weights moved once for each of its batches."""
+    if batching is None:
+        return [(period, 0) for period in range(len(bounds) - 1)]
+    begins = [batch.began_at for batch in batching.batches[1:]]
+    return [
+        (period, batch)
+        for period, (since, until) in enumerate(pairwise(bounds))
+        for batch in range(bisect_right(begins, since), bisect_left(begins, until) + 1)
+    ]
 
 
 def _moment(hour: int) -> datetime:

@@ -150,16 +150,23 @@ def _procedure(reading: Reading) -> Procedure:
             return ConfidenceSequenceTest(rho_squared=tuned, fractions=QUARTERS, level=level)
 
 
-def guardrail_alarms(questions: Sequence[Question], reading: Reading) -> list[Inference]:
+def spent_on(batch: int) -> float:
+    """The share of an error rate for the n-th of batches that may never end, from 0; all of them sum to 1."""
+    return 6 / (np.pi * (batch + 1)) ** 2
+
+
+def guardrail_alarms(
+    questions: Sequence[Question], reading: Reading, *, alpha: float = ALARM_ALPHA
+) -> list[Inference]:
     """The guardrails that have certainly got worse, whatever method the plan reads its goals by.
 
-    Valid at all looks: over an experiment without harm the probability of any alarm is at most `ALARM_ALPHA`.
+    Valid at all looks: over an experiment without harm the probability of any alarm is at most `alpha`.
     """
     rails = [question for question in questions if question.role is Role.GUARDRAIL]
     watched = replace(
         reading,
         method=AlwaysValid(),
-        alpha=ALARM_ALPHA / max(len(rails), 1),
+        alpha=alpha / max(len(rails), 1),
         correction=Correction.NONE,
         is_final=False,
     )

@@ -49,7 +49,7 @@ def add_to(app: typer.Typer) -> None:
     """Adds the commands to those there are."""
     moves = (start, pause, resume, cover, restart, complete)
     notes = (log, comment, decide, learn, archive)
-    for command in (listing, show, plan, power, recommend, salt, ready, *moves, *notes):
+    for command in (listing, show, plan, power, recommend, salt, ready, *moves, weights, *notes):
         app.command("list" if command is listing else command.__name__)(command)
 
 
@@ -78,6 +78,26 @@ def listing(
 
     query = {"search": search, "state": state, "outcome": outcome, "tag": tag}
     command.listing(Place(url, project, DEFAULT_ENVIRONMENT), query, output=output)
+
+
+def weights(
+    key: ExperimentKey,
+    *,
+    project: Project = DEFAULT_PROJECT,
+    url: Url = DEFAULT_URL,
+    output: Output = Format.TABLE,
+) -> None:
+    """Prints the epochs of a bandit: its weights, and why they moved or stayed.
+
+    Examples:
+
+      assay experiment weights headline
+
+      assay experiment weights headline --format json
+    """
+    from assay.cli.commands import experiment as command
+
+    command.weights(_subject(url, project, key), output=output)
 
 
 def show(

@@ -1,11 +1,12 @@
 """Readiness, decided from facts: each check says how it stands, in a sentence, with the way out."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from assay.assignments.keeping import path_name
 from assay.experiments import layers, splitting
+from assay.experiments.allocating import KINDS
 from assay.experiments.design import Arm
 from assay.experiments.overlaps import Overlap
 from assay.experiments.plan import GroupSequential, Plan, Switchback
@@ -41,6 +42,7 @@ class Facts:
 
     Attributes:
         served: All that the environment serves.
+        kinds: Of the plan's metrics, by key.
         overlapping: Running experiments that meet the same units.
     """
 
@@ -50,6 +52,7 @@ class Facts:
     plan: Plan
     served: Ruleset
     overlapping: Sequence[Overlap]
+    kinds: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property
     def flag(self) -> Flag | None:
@@ -62,7 +65,7 @@ def structural(facts: Facts) -> list[Check]:
     parts: tuple[Callable[[Facts], Check], ...] = (
         _arms, _goals, _guardrails, _duration, _flag, _rule, _layer, _holdouts, _overlaps,
     )  # fmt: skip
-    return [*(part(facts) for part in parts), *assignment(facts.plan), *_balance(facts)]
+    return [*(part(facts) for part in parts), *assignment(facts.plan), *_balance(facts), *_bandit(facts)]
 
 
 def blocking(checks: Sequence[Check]) -> list[Check]:
@@ -103,6 +106,40 @@ def _balance(facts: Facts) -> Iterator[Check]:
         Level.OK,
         f"Of {salt.tried} salts the first acceptable one balances {', '.join(salt.covariates)} of "
         f"{salt.units:,} units.",
+    )
+
+
+def _bandit(facts: Facts) -> Iterator[Check]:
+    bandit, arms = facts.plan.bandit, facts.arms
+    if bandit is None or not facts.plan.goals:
+        return
+    if closed := [arm.key for arm in arms if arm.weight <= 0]:
+        yield _blocked(
+            "bandit",
+            f"Arm {closed[0]!r} has no weight, and a bandit measures every arm.",
+            "Give it a weight.",
+        )
+        return
+    if bandit.floor * len(arms) > 1:
+        yield _blocked(
+            "bandit",
+            f"A floor of {bandit.floor:g} for each of {len(arms)} arms is more than there is.",
+            f"Take one of at most {1 / len(arms):.3g}.",
+        )
+        return
+    goal = facts.plan.goals[0].metric
+    if (kind := facts.kinds.get(goal, "")) not in KINDS:
+        yield _blocked(
+            "bandit",
+            f"The first goal {goal!r} is a {kind}, which has no posterior here for weights to follow.",
+            f"Put a metric of kind {', '.join(KINDS)} first.",
+        )
+        return
+    yield Check(
+        "bandit",
+        Level.OK,
+        f"Weights follow {goal} every {bandit.every_hours} hours, once each arm has {bandit.least_units:,} "
+        f"more units; none falls below {bandit.floor:.3g}.",
     )
 
 
@@ -318,6 +355,7 @@ def assigned(facts: Facts) -> Assigned:
         filled=facts.plan.first_coverage,
         condition=facts.plan.condition,
         layer=facts.plan.layer,
+        has_gate=facts.plan.bandit is not None,
     )
 
 

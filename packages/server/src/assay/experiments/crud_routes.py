@@ -10,7 +10,7 @@ from assay.experiments import service
 from assay.experiments.lifecycle import Outcome, State
 from assay.experiments.plan import Plan
 from assay.experiments.routing import ExperimentKey, IfMatch, ProjectKey, tagged
-from assay.experiments.schemas import ExperimentCreate, ExperimentOut, ExperimentUpdate, PhasesOut
+from assay.experiments.schemas import EpochsOut, ExperimentCreate, ExperimentOut, ExperimentUpdate, PhasesOut
 from assay.flags.routing import by
 from assay.shared.pagination import Page
 from assay.shared.schema import Name
@@ -100,3 +100,9 @@ async def put_plan(
 async def read_phases(project: ProjectKey, experiment: ExperimentKey, tx: Reads) -> PhasesOut:
     """Reads the phases of an experiment with their frozen plans, first to last."""
     return await service.phases(tx, project, experiment)
+
+
+@router.get("/{experiment}/epochs")
+async def read_epochs(project: ProjectKey, experiment: ExperimentKey, tx: Reads) -> EpochsOut:
+    """Reads the epochs of a bandit with their weights, first to last."""
+    return await service.epochs(tx, project, experiment)

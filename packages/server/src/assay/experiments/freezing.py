@@ -22,6 +22,7 @@ ASSIGNING = (
     "analysis_unit",
     "switchback",
     "balanced_salt",
+    "bandit",
     "layer",
     "holdouts",
 )

@@ -11,6 +11,7 @@ import structlog
 from assay.core.clock import utc_now
 from assay.core.database import OUTAGES, Database, WriteSession
 from assay.experiments import repository, ticking
+from assay.experiments.reweighing import Known, nothing_known
 from assay.experiments.ticking import Guard
 from assay.projects import service as projects
 from assay.shared.errors import AssayError
@@ -22,9 +23,11 @@ MOST_AT_ONCE = 100
 
 
 @asynccontextmanager
-async def on_time(database: Database, guards: Sequence[Guard] = ()) -> AsyncGenerator[None]:
+async def on_time(
+    database: Database, guards: Sequence[Guard] = (), known: Known = nothing_known
+) -> AsyncGenerator[None]:
     """Does what is due for experiments until the block ends; any number of processes may."""
-    clockwork = asyncio.create_task(_keep_ticking(database, guards), name="experiments")
+    clockwork = asyncio.create_task(_keep_ticking(database, guards, known), name="experiments")
     try:
         yield
     finally:
@@ -32,14 +35,18 @@ async def on_time(database: Database, guards: Sequence[Guard] = ()) -> AsyncGene
         await asyncio.wait({clockwork})
 
 
-async def tick(database: Database, now: datetime, guards: Sequence[Guard] = ()) -> int:
+async def tick(
+    database: Database, now: datetime, guards: Sequence[Guard] = (), known: Known = nothing_known
+) -> int:
     """Does all that is due by now, each in a transaction of its own; how many were done or failed."""
     async with database.reading() as tx:
         waiting = await repository.due_before(tx, now, limit=MOST_AT_ONCE)
         keys = await projects.keys(tx, {project for _, project, _ in waiting})
     settled = 0
     for identifier, project, key in waiting:
-        settled += await _settle(database, keys[project], key, identifier, now=now, guards=guards)
+        settled += await _settle(
+            database, keys[project], key, identifier, now=now, guards=guards, known=known
+        )
     return settled
 
 
@@ -51,9 +58,10 @@ async def _settle(
     *,
     now: datetime,
     guards: Sequence[Guard],
+    known: Known,
 ) -> bool:
     async def settle(tx: WriteSession) -> bool:
-        return await ticking.settle(tx, project, key, identifier, now=now, guards=guards)
+        return await ticking.settle(tx, project, key, identifier, now=now, guards=guards, known=known)
 
     try:
         return await database.write(settle)
@@ -68,10 +76,10 @@ async def _settle(
     return True
 
 
-async def _keep_ticking(database: Database, guards: Sequence[Guard]) -> None:
+async def _keep_ticking(database: Database, guards: Sequence[Guard], known: Known) -> None:
     while True:
         try:
-            await tick(database, utc_now(), guards)
+            await tick(database, utc_now(), guards, known)
         except OUTAGES as error:
             # The database may be restarting; the next round tries again.
             log.warning("experiments_not_looked_at", error=str(error).strip())

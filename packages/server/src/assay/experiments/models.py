@@ -69,6 +69,21 @@ class Phase(Identified, Base):
     ended_at: Mapped[datetime | None]
 
 
+class Epoch(Identified, Base):
+    """A stretch of a bandit's phase with one split; the next one says whether and why it moved."""
+
+    __tablename__ = "bandit_epoch"
+    __table_args__ = (UniqueConstraint("phase_id", "number"),)
+
+    phase_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("experiment_phase.id"))
+    number: Mapped[int]
+    began_at: Mapped[datetime]
+    weights: Mapped[dict[str, Any]] = mapped_column(JSON)
+    moved: Mapped[bool]
+    reason: Mapped[str]
+    basis: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
 class Entry(Identified, Base):
     """Something that happened to an experiment or was said about it; never changed."""
 
@@ -88,7 +103,7 @@ class Due(Identified, Base):
 
     __tablename__ = "experiment_due"
     __table_args__ = (
-        CheckConstraint("action IN ('start', 'cover', 'stop')", name="action"),
+        CheckConstraint("action IN ('start', 'cover', 'reweigh', 'stop')", name="action"),
         CheckConstraint("state IN ('WAITING', 'DONE', 'CANCELLED', 'FAILED')", name="state"),
         CheckConstraint("(action = 'cover') = (coverage IS NOT NULL)", name="coverage"),
         Index("ix_experiment_due_state_at", "state", "at"),

@@ -156,6 +156,42 @@ class Switchback(Incoming):
         return self
 
 
+class Thompson(Incoming):
+    """Each arm gets its chance of being the best."""
+
+    kind: Literal["thompson"] = "thompson"
+
+
+class TopTwo(Incoming):
+    """Thompson sampling that keeps comparing the leader with its challengers."""
+
+    kind: Literal["top_two"]
+    leader_share: Open = Field(0.5, description="How often the drawn best arm is played, not its challenger.")
+
+
+AllocationRule = Annotated[Thompson | TopTwo, Field(discriminator="kind")]
+
+
+class Bandit(Incoming):
+    """Weights of the arms that follow the first goal, from one epoch to the next."""
+
+    rule: AllocationRule = Field(default_factory=lambda: Thompson.model_validate({}))
+    floor: float = Field(
+        0.05, gt=0, le=0.5, description="Least share that an arm keeps, so that all go on being measured."
+    )
+    every_hours: int = Field(24, ge=1, le=24 * 28, description="Length of an epoch.")
+    least_units: int = Field(
+        100,
+        ge=50,
+        le=10**9,
+        description="Units every arm must have in an epoch before the weights move again; an epoch with "
+        "fewer is left out of the claims.",
+    )
+    until: Annotated[Instant, Field(strict=False)] | None = Field(
+        None, description="From when on the weights stay; null: they may move until the end."
+    )
+
+
 class BalancedSalt(Incoming):
     """A salt that was searched for, so that the arms are alike in what is known of the units."""
 
@@ -214,6 +250,11 @@ class Plan(Incoming):
         description="What a search under `salt` has found; the first phase assigns with it.",
         exclude_if=lambda salt: salt is None,
     )
+    bandit: Bandit | None = Field(
+        None,
+        description="Lets the weights of the arms follow the first goal.",
+        exclude_if=lambda bandit: bandit is None,
+    )
     layer: Key | None = Field(None, description="Experiments of one layer never share a unit.")
     holdouts: Annotated[list[Key], Field(max_length=MOST_HOLDOUTS)] = Field(
         default_factory=list[str], description="Holdouts of named experiments that this one joins."
@@ -240,6 +281,8 @@ class Plan(Incoming):
         _require_canonical(self.targeting)
         _ = self.condition
         _require_one_way(self)
+        if self.bandit is not None:
+            _require_epochs(self)
         return self
 
     def metrics(self) -> Iterator[str]:
@@ -285,6 +328,24 @@ def _require_one_way(plan: Plan) -> None:
         raise ValueError("a switchback is analysed by unit and window; leave `analysis_unit` out")
     if plan.analysis_unit is not None and plan.exposed_path == plan.unit_path:
         raise ValueError("`analysis_unit` is `unit` itself; leave it out")
+
+
+def _require_epochs(plan: Plan) -> None:
+    if not plan.sticky:
+        raise ValueError(
+            "a bandit changes the split while it runs, so units must keep their arm: set `sticky`"
+        )
+    if plan.switchback is not None:
+        raise ValueError("a switchback assigns every unit anew in each window, so it cannot be a bandit")
+    if plan.analysis_unit is not None:
+        raise ValueError("a bandit's epochs compare units, not clusters; leave `analysis_unit` out")
+    if plan.balanced_salt is not None:
+        raise ValueError("a salt is balanced for weights that stay; leave `balanced_salt` or `bandit` out")
+    if plan.method.kind != "fixed":
+        raise ValueError(
+            f"a bandit is read by the method 'fixed', not {plan.method.kind!r}: its epochs are "
+            "joined once, at the end, while the other methods look at sums of one split that stays"
+        )
 
 
 def _require_unique(what: str, keys: list[str]) -> None:

@@ -8,6 +8,7 @@ from assay.experiments.errors import NotReady
 from assay.experiments.models import Experiment
 from assay.experiments.overlaps import Other, Overlap, overlaps
 from assay.flags import service as flags
+from assay.metrics import service as metrics
 from assay.projects import service as projects
 from assay.shared.errors import Detail
 
@@ -16,11 +17,14 @@ async def facts_of(tx: ReadSession, project_key: str, experiment: Experiment) ->
     """What is known of a planned experiment and its surroundings."""
     environment: str = experiment.assignments["environment"]
     place = await projects.get_environment(tx, project_key, environment)
+    plan = service.plan_of(experiment)
+    measured = await metrics.require_all(tx, project_key, list(plan.metrics()))
     return Facts(
         experiment=experiment.key,
         environment=environment,
         arms=[Arm.model_validate(arm) for arm in experiment.arms],
-        plan=service.plan_of(experiment),
+        plan=plan,
+        kinds={metric.key: metric.definition.kind for metric in measured},
         served=await flags.published_ruleset(tx, place.id),
         overlapping=await overlapping(tx, experiment),
     )

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import distinct_on, insert
 
 from assay.core.database import ReadSession, WriteSession
 from assay.experiments.lifecycle import State
-from assay.experiments.models import Due, Entry, Experiment, Phase, Template
+from assay.experiments.models import Due, Entry, Epoch, Experiment, Phase, Template
 from assay.flags import searching
 from assay.shared import pagination
 from assay.shared.ids import new_id
@@ -181,6 +181,23 @@ async def phases(tx: ReadSession, experiment_id: uuid.UUID) -> Sequence[Phase]:
     """All phases of an experiment, first to last."""
     statement = select(Phase).where(Phase.experiment_id == experiment_id).order_by(Phase.number)
     return (await tx.scalars(statement)).all()
+
+
+async def insert_epoch(tx: WriteSession, values: Mapping[str, Any]) -> None:
+    """Adds an epoch of a bandit."""
+    await tx.execute(insert(Epoch).values(id=new_id(), **values))
+
+
+async def latest_epoch(tx: ReadSession, phase_id: uuid.UUID) -> Epoch | None:
+    """The last epoch of a phase, None of one that is no bandit."""
+    statement = select(Epoch).where(Epoch.phase_id == phase_id).order_by(Epoch.number.desc()).limit(1)
+    return await tx.scalar(statement)
+
+
+async def epochs(tx: ReadSession, phases: Collection[uuid.UUID]) -> list[Epoch]:
+    """The epochs of these phases, first to last in each."""
+    statement = select(Epoch).where(Epoch.phase_id.in_(phases)).order_by(Epoch.phase_id, Epoch.number)
+    return list((await tx.scalars(statement)).all())
 
 
 async def add_entry(tx: WriteSession, values: Mapping[str, Any]) -> Entry:

@@ -20,6 +20,7 @@ from assay.experiments import (
     readiness,
     remembering,
     repository,
+    reweighing,
     scheduling,
     service,
     serving,
@@ -30,6 +31,7 @@ from assay.experiments.errors import CoverageNotRaised, InvalidDesign, InvalidPl
 from assay.experiments.freezing import MetricVersion
 from assay.experiments.lifecycle import Move, Outcome, State
 from assay.experiments.models import Experiment, Phase
+from assay.experiments.placing import place_of
 from assay.experiments.plan import Plan
 from assay.experiments.schemas import (
     CompleteRequest,
@@ -38,14 +40,13 @@ from assay.experiments.schemas import (
     ExperimentOut,
     RestartRequest,
 )
-from assay.experiments.serving import Place
-from assay.experiments.splitting import Assigned
 from assay.flags import conditions
 from assay.flags.rewriting import By
 from assay.metrics import service as metrics
-from assay_engine.model import Sticky
 
 SALT_BYTES = 8
+WITHIN_PHASE = ("cover", reweighing.ACTION)
+"""What is due to a phase, and ends with it."""
 # What the logs call each move.
 _PAST = {
     Move.START: "started",
@@ -73,7 +74,7 @@ async def start(
     await readiness.require(tx, project_key, experiment)
     plan = service.plan_of(experiment)
     phase = await _begin_phase(tx, project_key, experiment, plan, experiment.arms, number=1, by=by)
-    place = _place(project_key, experiment, phase)
+    place = await place_of(tx, project_key, experiment, phase)
     await serving.begin(tx, place, reserve=plan.coverage, action="experiment_started", by=by)
     await remembering.begin(tx, place, since=by.at)
     await scheduling.begin(tx, experiment, plan, at=by.at)
@@ -86,6 +87,8 @@ async def pause(
 ) -> ExperimentOut:
     """The experiment without new exposures; every unit keeps its variant, and the ramp ends here.
 
+    A bandit's weights stay until it is resumed.
+
     Args:
         if_match: May be None: in an emergency the last word counts.
     """
@@ -93,9 +96,11 @@ async def pause(
         tx, project_key, key, Move.PAUSE, if_match="*" if if_match is None else if_match
     )
     phase = await _last_phase(tx, experiment)
-    await serving.rest(tx, _place(project_key, experiment, phase), action="experiment_paused", by=by)
+    await serving.rest(
+        tx, await place_of(tx, project_key, experiment, phase), action="experiment_paused", by=by
+    )
     reason = by.note or "the experiment was paused"
-    await repository.settle_all(tx, experiment.id, ["cover"], at=by.at, reason=reason)
+    await repository.settle_all(tx, experiment.id, WITHIN_PHASE, at=by.at, reason=reason)
     return await _moved(tx, experiment, Move.PAUSE, {"state": state}, body={}, by=by)
 
 
@@ -105,7 +110,9 @@ async def resume(
     """The experiment with exposures again, everybody in the arm of before."""
     experiment, state = await _about_to(tx, project_key, key, Move.RESUME, if_match=if_match)
     phase = await _last_phase(tx, experiment)
-    await serving.resume(tx, _place(project_key, experiment, phase), by=by)
+    place = await place_of(tx, project_key, experiment, phase)
+    await serving.resume(tx, place, by=by)
+    await reweighing.wait(tx, experiment, place.plan, since=by.at)
     return await _moved(tx, experiment, Move.RESUME, {"state": state}, body={}, by=by)
 
 
@@ -123,7 +130,7 @@ async def cover(
     experiment, state = await _about_to(tx, project_key, key, Move.COVER, if_match=if_match)
     phase = await _last_phase(tx, experiment)
     before = phase.coverage
-    place = replace(_place(project_key, experiment, phase), coverage=wanted.coverage)
+    place = replace(await place_of(tx, project_key, experiment, phase), coverage=wanted.coverage)
     may_fall = place.assigned.sticky is not None and wanted.coverage != before
     if wanted.coverage <= before and not may_fall:
         raise CoverageNotRaised(
@@ -182,11 +189,11 @@ async def restart(
         )
     arms = _weighted(experiment, wanted.weights or {})
     await repository.update_phase(tx, last.id, {"ended_at": by.at})
-    await repository.settle_all(tx, experiment.id, ["cover"], at=by.at, reason="a new phase began")
+    await repository.settle_all(tx, experiment.id, WITHIN_PHASE, at=by.at, reason="a new phase began")
     number = last.number + 1
     minimum = number if wanted.earlier_units == "left_out" else 0
     phase = await _begin_phase(tx, project_key, experiment, plan, arms, number=number, minimum=minimum, by=by)
-    place = _place(project_key, experiment, phase)
+    place = await place_of(tx, project_key, experiment, phase)
     await serving.begin(tx, place, reserve=plan.coverage, action="experiment_restarted", by=by)
     await remembering.begin(tx, place, since=by.at)
     values = {"state": state, "arms": arms, "plan": service.stored(plan)}
@@ -206,7 +213,7 @@ async def complete(
     arm = _shipped_arm(experiment, wanted)
     phase = await _last_phase(tx, experiment)
     by = _not_before(phase.started_at, by)
-    place = _place(project_key, experiment, phase)
+    place = await place_of(tx, project_key, experiment, phase)
     match wanted.outcome:
         case Outcome.SHIPPED:
             await serving.ship(tx, place, arm, everyone=wanted.everyone, by=by)
@@ -218,7 +225,7 @@ async def complete(
             await serving.rest(tx, place, action="experiment_kept", by=by)
     await repository.update_phase(tx, phase.id, {"ended_at": by.at})
     reason = "the experiment was completed"
-    await repository.settle_all(tx, experiment.id, ["start", "cover", "stop"], at=by.at, reason=reason)
+    await repository.settle_all(tx, experiment.id, ["start", *WITHIN_PHASE, "stop"], at=by.at, reason=reason)
     values = {"state": state, "outcome": wanted.outcome, "ended_at": by.at}
     body = {"outcome": wanted.outcome.value, **({"arm": arm} if arm else {})}
     return await _moved(tx, experiment, Move.COMPLETE, values, body=body, by=by)
@@ -287,7 +294,10 @@ async def _begin_phase(
         "plan_hash": freezing.digest(frozen),
         "started_at": by.at,
     }
-    return await repository.insert_phase(tx, values)
+    phase = await repository.insert_phase(tx, values)
+    weights = {arm["key"]: arm["weight"] for arm in arms}
+    await reweighing.begin(tx, experiment, phase, plan, weights=weights)
+    return phase
 
 
 def _settled(
@@ -305,26 +315,6 @@ def _settled(
 
 async def _last_phase(tx: WriteSession, experiment: Experiment) -> Phase:
     return (await repository.latest_phases(tx, [experiment.id]))[experiment.id]
-
-
-def _place(project_key: str, experiment: Experiment, phase: Phase) -> Place:
-    """Where the phase stands, by the plan as it was frozen: who is assigned what does not deviate."""
-    plan = Plan.model_validate(phase.frozen["plan"])
-    assigned = Assigned(
-        experiment=experiment.key,
-        name=experiment.name,
-        salt=phase.salt,
-        unit=plan.unit_path,
-        arms=[(arm["key"], arm["weight"]) for arm in phase.frozen["arms"]],
-        filled=1.0,
-        condition=plan.condition,
-        layer=plan.layer,
-        sticky=Sticky(**phase.frozen["sticky"]) if "sticky" in phase.frozen else None,
-        exposes=plan.exposed_path,
-        windows=switching.from_json(phase.frozen["windows"]) if "windows" in phase.frozen else None,
-    )
-    environment: str = experiment.assignments["environment"]
-    return Place(project_key, environment, plan.flag or "", plan, assigned, phase.coverage)
 
 
 def _not_before(moment: datetime, by: By) -> By:

@@ -76,6 +76,20 @@ class ExperimentUpdate(Incoming):
     known_effects: dict[Key, list[KnownEffect]] | None = None
 
 
+class EpochOut(Outgoing):
+    """A stretch of a bandit's phase with one split."""
+
+    number: int
+    began_at: datetime
+    weights: dict[str, float] = Field(description="Share of each arm, by key; they sum to 1.")
+    moved: bool = Field(description="The weights are others than before.")
+    reason: str = Field(description="What the weights came from, or why they stayed.")
+    basis: dict[str, Any] = Field(
+        description="What was known then: `metric`, `rule`, and of the result it came from `result`, "
+        "`units`, `units_since_moved`, `means` and `chances` of being the best."
+    )
+
+
 class PhaseOut(Outgoing):
     """One assignment of units to arms."""
 
@@ -86,6 +100,11 @@ class PhaseOut(Outgoing):
     frozen: dict[str, Any] = Field(description="The plan as it was frozen when the phase began.")
     started_at: datetime
     ended_at: datetime | None
+    epochs: list[EpochOut] = Field(
+        default_factory=list[EpochOut],
+        description="Of a bandit, first to last.",
+        exclude_if=lambda epochs: not epochs,
+    )
 
 
 class DepartureOut(Outgoing):
@@ -185,7 +204,7 @@ class ScheduleRequest(Incoming):
 class DueOut(Outgoing):
     """Something that happens to an experiment at a time, once."""
 
-    action: Literal["start", "cover", "stop"]
+    action: Literal["start", "cover", "reweigh", "stop"]
     at: datetime
     coverage: float | None
     state: Literal["WAITING", "DONE", "CANCELLED", "FAILED"]
@@ -197,6 +216,18 @@ class ScheduleOut(Outgoing):
     """All that was and shall be done to an experiment at a time."""
 
     items: list[DueOut]
+
+
+class PhaseEpochOut(EpochOut):
+    """An epoch, and the phase it belongs to."""
+
+    phase: int
+
+
+class EpochsOut(Outgoing):
+    """The epochs of a bandit, first to last, of all its phases."""
+
+    items: list[PhaseEpochOut]
 
 
 class PhasesOut(Outgoing):

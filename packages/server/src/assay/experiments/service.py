@@ -24,9 +24,12 @@ from assay.experiments.overlaps import share_units
 from assay.experiments.plan import Plan
 from assay.experiments.schemas import (
     DepartureOut,
+    EpochOut,
+    EpochsOut,
     ExperimentCreate,
     ExperimentOut,
     ExperimentUpdate,
+    PhaseEpochOut,
     PhaseOut,
     PhasesOut,
 )
@@ -206,7 +209,19 @@ async def sharing_units(tx: ReadSession, project_key: str, experiment: Experimen
 async def phases(tx: ReadSession, project_key: str, key: str) -> PhasesOut:
     """The phases of an experiment, first to last."""
     rows = await repository.phases(tx, await identify(tx, project_key, key))
-    return PhasesOut(items=[PhaseOut.model_validate(row) for row in rows])
+    return PhasesOut(items=await _phases_out(tx, rows))
+
+
+async def epochs(tx: ReadSession, project_key: str, key: str) -> EpochsOut:
+    """The epochs of a bandit, first to last; none of another experiment."""
+    found = await phases(tx, project_key, key)
+    return EpochsOut(
+        items=[
+            PhaseEpochOut.model_validate({**dict(epoch), "phase": phase.number})
+            for phase in found.items
+            for epoch in phase.epochs
+        ]
+    )
 
 
 async def row_of(tx: ReadSession, project_key: str, key: str) -> Experiment:
@@ -277,10 +292,19 @@ async def read_all(tx: ReadSession, rows: Sequence[Experiment]) -> list[Experime
     """Experiments as the API gives them."""
     started = [row.id for row in rows if row.started_at is not None]
     last = await repository.latest_phases(tx, started) if started else {}
-    return [experiment_out(row, last.get(row.id)) for row in rows]
+    told = dict(zip(last, await _phases_out(tx, list(last.values())), strict=True))
+    return [experiment_out(row, told.get(row.id)) for row in rows]
 
 
-def experiment_out(row: Experiment, phase: Phase | None) -> ExperimentOut:
+async def _phases_out(tx: ReadSession, rows: Sequence[Phase]) -> list[PhaseOut]:
+    bandits = [row.id for row in rows if row.frozen["plan"].get("bandit") is not None]
+    known: dict[uuid.UUID, list[EpochOut]] = {}
+    for epoch in await repository.epochs(tx, bandits) if bandits else []:
+        known.setdefault(epoch.phase_id, []).append(EpochOut.model_validate(epoch))
+    return [PhaseOut.model_validate(row).model_copy(update={"epochs": known.get(row.id, [])}) for row in rows]
+
+
+def experiment_out(row: Experiment, phase: PhaseOut | None) -> ExperimentOut:
     """An experiment with its last phase as the API gives it."""
     computed = {"plan", "phase", "departure", "etag"}
     values = {name: getattr(row, name) for name in set(ExperimentOut.model_fields) - computed}
@@ -289,7 +313,7 @@ def experiment_out(row: Experiment, phase: Phase | None) -> ExperimentOut:
         {
             **values,
             "plan": plan,
-            "phase": None if phase is None else PhaseOut.model_validate(phase),
+            "phase": phase,
             "departure": None if plan is None or phase is None else _departure(phase, plan),
             "etag": conditions.tag(row.version),
         }
@@ -323,7 +347,9 @@ def stored(plan: Plan) -> dict[str, Any]:
 
 def recorded(experiment: ExperimentOut) -> dict[str, Any]:
     """An experiment as the change log compares it."""
-    return experiment.model_dump(mode="json", exclude={"etag", "created_at", "updated_at", "departure"})
+    left_out = dict.fromkeys(("etag", "created_at", "updated_at", "departure"), True)
+    # The log of changes tells a bandit's moves one by one.
+    return experiment.model_dump(mode="json", exclude={**left_out, "phase": {"epochs"}})
 
 
 async def _require_exposures(tx: ReadSession, project_key: str, assignments: Assignments) -> None:
@@ -338,7 +364,7 @@ async def _require_exposures(tx: ReadSession, project_key: str, assignments: Ass
     unit_of(table, assignments.unit, is_certain=assignments.unit is not None)
 
 
-def _departure(phase: Phase, plan: Plan) -> DepartureOut:
+def _departure(phase: PhaseOut, plan: Plan) -> DepartureOut:
     frozen = Plan.model_validate(phase.frozen["plan"])
     found = freezing.departure(frozen, plan)
     return DepartureOut(

@@ -69,6 +69,20 @@ async def cover(tx: WriteSession, place: Place, *, by: By) -> None:
     await _rewrite(tx, place, decide, action="experiment_covered", by=by)
 
 
+async def reweigh(tx: WriteSession, place: Place, *, by: By) -> None:
+    """Gives new units other shares of the arms; who was exposed keeps theirs.
+
+    Raises:
+        RuleMissing: The flag has no rule of the experiment.
+    """
+
+    def decide(ruleset: Ruleset) -> Rewrite:
+        rule = splitting.running(_assigned(place, _layer(ruleset, place)))
+        return _replacing(ruleset, place, rule, None)
+
+    await _rewrite(tx, place, decide, action="experiment_reweighed", by=by)
+
+
 async def rest(tx: WriteSession, place: Place, *, action: str, by: By) -> None:
     """Ends exposures, while every unit keeps its variant and the layer its slices."""
 

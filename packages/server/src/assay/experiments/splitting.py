@@ -1,10 +1,11 @@
 """An experiment's rule in a flag: who takes part, which arm each gets, and what remains of it afterwards.
 
 Every arm has a home on the bucket line, as wide as its weight; coverage fills the homes from the left,
-so raising it moves nobody.
+so raising it moves nobody. Where weights change within a phase, homes do not stay; there coverage is a gate
+of its own before the split, so that who may take part does not hang on the arm they would get.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 
@@ -42,6 +43,7 @@ class Assigned:
         sticky: Under which version first exposures are kept; None where they are not.
         exposes: Who is exposed, where that is not the unit.
         windows: Of a switchback.
+        has_gate: Whether coverage is a gate before the split, as weights change within the phase.
     """
 
     experiment: str
@@ -55,6 +57,7 @@ class Assigned:
     sticky: Sticky | None = None
     exposes: AttributePath | None = None
     windows: Windows | None = None
+    has_gate: bool = False
 
 
 def rule_id(experiment: str) -> str:
@@ -64,7 +67,7 @@ def rule_id(experiment: str) -> str:
 
 def running(assigned: Assigned) -> Rule:
     """The rule that assigns units and counts as their exposure."""
-    return Rule(rule_id(assigned.experiment), _split(assigned), assigned.name, assigned.condition)
+    return Rule(rule_id(assigned.experiment), _split(assigned), assigned.name, _all_of(_asked(assigned)))
 
 
 def resting(assigned: Assigned, layer: Layer | None, holdouts: Sequence[Holdout]) -> Rule:
@@ -78,8 +81,7 @@ def resting(assigned: Assigned, layer: Layer | None, holdouts: Sequence[Holdout]
     """
     rule = running(assigned)
     gates = list(_in_slices(assigned.experiment, layer))
-    parts = tuple(part for part in (assigned.condition, *gates) if part is not None)
-    condition = parts[0] if len(parts) == 1 else AllOf(parts) if parts else None
+    condition = _all_of([*_asked(assigned), *gates])
     split = replace(_split(assigned), experiment=None, layer=None)
     if assigned.sticky is not None:
         split = replace(split, sticky=replace(assigned.sticky, experiment=assigned.experiment))
@@ -128,12 +130,28 @@ def holding_out(holdouts: Sequence[Holdout], experiment: str) -> list[Holdout]:
     return [each for each in holdouts if each.concerns(experiment)]
 
 
+def _asked(assigned: Assigned) -> Iterator[Condition]:
+    """What a unit must fulfil to be assigned."""
+    if assigned.condition is not None:
+        yield assigned.condition
+    if assigned.has_gate and assigned.filled < 1:
+        # Of a salt of its own, so that it says nothing about the arm.
+        bucketing = Bucketing(salt=f"{assigned.salt}:coverage", unit=assigned.unit, total=TOTAL)
+        yield InBucket(bucketing, (Range(0, int(assigned.filled * TOTAL)),))
+
+
+def _all_of(conditions: Iterable[Condition]) -> Condition | None:
+    parts = tuple(conditions)
+    return parts[0] if len(parts) == 1 else AllOf(parts) if parts else None
+
+
 def _ranges(assigned: Assigned) -> Iterator[SplitRange]:
+    filled = 1.0 if assigned.has_gate else assigned.filled
     present = [(variant, weight) for variant, weight in assigned.arms if weight > 0]
     whole = sum(weight for _, weight in present)
     ends = [round(reached / whole * TOTAL) for reached in accumulate(weight for _, weight in present)]
     for (variant, _), (start, end) in zip(present, pairwise([0, *ends[:-1], TOTAL]), strict=True):
-        used = start + int((end - start) * assigned.filled)
+        used = start + int((end - start) * filled)
         yield SplitRange(start, used, variant)
         if used < end:
             yield SplitRange(used, end, None)

@@ -1,13 +1,14 @@
-"""Doing what is due: a scheduled start, a step of a ramp, a scheduled stop."""
+"""Doing what is due: a scheduled start, a step of a ramp, an epoch of a bandit, a scheduled stop."""
 
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 
 from assay.core.database import ReadSession, WriteSession
-from assay.experiments import repository, running, service
+from assay.experiments import repository, reweighing, running, service
 from assay.experiments.lifecycle import State
 from assay.experiments.models import Due, Experiment
+from assay.experiments.reweighing import Known, nothing_known
 from assay.experiments.schemas import CoverageRequest
 from assay.flags.rewriting import By
 
@@ -26,11 +27,15 @@ async def settle(
     *,
     now: datetime,
     guards: Sequence[Guard] = (),
+    known: Known = nothing_known,
 ) -> bool:
     """Does what is due, and says that it is done in the same transaction; False when it waits no more.
 
     A step of a ramp that a guard objects to pauses the experiment instead, and the ramp ends there, unless
     the plan's `automatic_stop` is `never`.
+
+    Args:
+        known: What a bandit's weights follow.
     """
     # The experiment first, as every other move does: two that lock in one order cannot deadlock.
     experiment = await service.locked(tx, project_key, key)
@@ -42,6 +47,8 @@ async def settle(
         case "start":
             await _settled(tx, due, "DONE", now)
             await running.start(tx, project_key, key, if_match="*", by=by)
+        case reweighing.ACTION:
+            await reweighing.reweigh(tx, project_key, experiment, due, by=by, known=known)
         case "stop":
             await _stop(tx, project_key, experiment, due, by)
         case _:
@@ -52,11 +59,14 @@ async def settle(
 async def fail(
     tx: WriteSession, project_key: str, key: str, identifier: uuid.UUID, *, reason: str, now: datetime
 ) -> None:
-    """Says that what was due could not be done; it is not tried again."""
-    await service.locked(tx, project_key, key)
+    """Says that what was due could not be done; it is not tried again, a bandit's weights an epoch later."""
+    experiment = await service.locked(tx, project_key, key)
     due = await repository.lock_due(tx, identifier)
-    if due is not None:
-        await _settled(tx, due, "FAILED", now, reason)
+    if due is None:
+        return
+    await _settled(tx, due, "FAILED", now, reason)
+    if due.action == reweighing.ACTION:
+        await reweighing.failed(tx, experiment, due, reason=reason, now=now)
 
 
 async def halt(tx: WriteSession, project_key: str, key: str, *, reason: str, now: datetime) -> bool:

@@ -1,6 +1,6 @@
 """What the page of an experiment says, without a request or a database."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,10 +9,13 @@ from assay.experiments.schemas import ExperimentOut
 from assay.jobs.lifecycle import TaskState
 from assay.jobs.schemas import TaskOut
 from assay.metrics.schemas import MetricOut
+from assay.shared.numbers import percent
 from assay.web.phrases import Moment, moment
 from assay.web.record import Record
 from assay.web.results import Results, finished
+from assay.web.series_plot import Series
 from assay.web.under import HoldoutPart
+from assay.web.weights_plot import weights
 
 # A run that nobody takes up for this long is worth a word about workers.
 WAITING_TOO_LONG_SECONDS = 15
@@ -75,6 +78,20 @@ class Planned:
 
 
 @dataclass(frozen=True, slots=True)
+class Weighed:
+    """How a bandit's weights have moved.
+
+    Attributes:
+        rule: What they follow, in a sentence.
+        newest: The newest epoch, in a sentence.
+    """
+
+    rule: str
+    newest: str
+    plot: Series | None
+
+
+@dataclass(frozen=True, slots=True)
 class Reported:
     """The report that the page shows instead of the newest results."""
 
@@ -111,6 +128,7 @@ class ExperimentPage:
     environment: str
     created: Moment
     planned: Planned | None
+    weighed: Weighed | None
     results: Results | None
     running: Running | None
     failed: Failed | None
@@ -155,6 +173,7 @@ def experiment_page(
         environment=experiment.assignments.environment,
         created=moment(experiment.created_at, now=now),
         planned=_planned(experiment, now=now),
+        weighed=_weighed(experiment, labels, now=now),
         results=None if result is None else finished(result, experiment, metrics, labels, now=now),
         running=_running(newest, now=now),
         failed=_failed(newest, now=now),
@@ -212,6 +231,21 @@ def _planned(experiment: ExperimentOut, *, now: datetime) -> Planned | None:
         coverage=f"{plan.coverage if phase is None else phase.coverage:.4g}",
         plan_hash=None if phase is None else phase.plan_hash,
         departures=list(_departures(experiment)),
+    )
+
+
+def _weighed(experiment: ExperimentOut, labels: Mapping[str, str], *, now: datetime) -> Weighed | None:
+    plan, phase = experiment.plan, experiment.phase
+    if plan is None or plan.bandit is None or phase is None or not phase.epochs:
+        return None
+    last = phase.epochs[-1]
+    shares = ", ".join(f"{labels[arm]} {percent(share)}" for arm, share in last.weights.items())
+    became = f"epoch {last.number}, by {last.reason}" if last.moved else f"they stayed: {last.reason}"
+    rule = plan.bandit.rule.kind.replace("_", "-")
+    return Weighed(
+        rule=f"By {rule} every {plan.bandit.every_hours} hours; none falls below {plan.bandit.floor:.3g}.",
+        newest=f"{shares} since {last.began_at:%-d %B %H:%M} UTC ({became}).",
+        plot=weights(phase.epochs, labels, until=phase.ended_at or now),
     )
 
 

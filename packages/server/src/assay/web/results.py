@@ -202,6 +202,7 @@ def _assignment(document: Document) -> list[str]:
     balanced = document.rerandomised
     return [
         *([] if document.clusters is None else document.clusters.notes),
+        *([] if document.bandit is None else document.bandit.notes),
         *([] if balanced is None else [balanced.sentence]),
     ]
 

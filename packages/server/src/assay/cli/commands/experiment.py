@@ -43,6 +43,28 @@ def show(subject: Subject, *, output: Format) -> None:
         out.print_json(json.dumps(found["plan"]))
 
 
+def weights(subject: Subject, *, output: Format) -> None:
+    """Prints the epochs of a bandit."""
+    found = subject.place.run(lambda client: client.get(f"{subject.address}/epochs"))
+    if output is Format.JSON:
+        print_json(json.dumps(found, indent=2))
+        return
+    if not found["items"]:
+        err.print(f"Experiment {escape(subject.key)} has no epochs: its weights stay, or it has not started.")
+        return
+    arms = list(found["items"][-1]["weights"])
+    rows = [
+        [
+            f"{each['phase']}.{each['number']}",
+            each["began_at"],
+            *(f"{each['weights'].get(arm, 0):.1%}" for arm in arms),
+            ("moved: " if each["moved"] else "stayed: ") + each["reason"],
+        ]
+        for each in found["items"]
+    ]
+    out.print(table(f"Weights of {subject.key}", ["epoch", "since", *arms, "why"], rows))
+
+
 def plan(subject: Subject, file: Path | None, *, template: str | None, output: Format) -> None:
     """Replaces the plan of a DRAFT by that of a file or template; prints the one there is without either."""
 
