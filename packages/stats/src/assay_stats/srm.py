@@ -109,10 +109,11 @@ def sample_ratio_over_batches(
     statistic = np.where(tested, each.statistic, 0.0).sum(axis=-1)
     freedom = np.where(tested, each.degrees_of_freedom, 0.0).sum(axis=-1)
     codes = first_reason((~tested.any(axis=-1), Reason.NO_INFORMATION))
+    tail: Floats = scipy.special.gammaincc(np.maximum(freedom, 1.0) / 2, statistic / 2)
     return SampleRatio(
         statistic=blank(statistic, codes),
         degrees_of_freedom=freedom,
-        p_value=blank(scipy.special.gammaincc(np.maximum(freedom, 1.0) / 2, statistic / 2), codes),
+        p_value=blank(tail, codes),
         units=np.where(tested, each.units, 0.0).sum(axis=-1),
         misplaced=each.misplaced.sum(axis=-1),
         method="chi_square",
