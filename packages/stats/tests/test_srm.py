@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from assay_stats import Reason, sample_ratio, sample_ratio_by_segment, sequential_sample_ratio
+from assay_stats import (
+    Reason,
+    sample_ratio,
+    sample_ratio_by_segment,
+    sample_ratio_over_batches,
+    sequential_sample_ratio,
+)
 
 
 def test_cookie_cats_split_reads_to_the_printed_digit() -> None:
@@ -128,3 +134,24 @@ def test_a_single_open_arm_cannot_be_tested_continuously() -> None:
     result = sequential_sample_ratio([[10, 0], [20, 0]], [1, 0])
 
     assert set(result.reasons.tolist()) == {Reason.SINGLE_ARM}
+
+
+def test_batches_are_tested_each_against_its_own_weights() -> None:
+    counts, weights = [[480, 520], [90, 910], [3, 17]], [[0.5, 0.5], [0.1, 0.9], [0.1, 0.9]]
+
+    joined = sample_ratio_over_batches(counts, weights)
+
+    # The third lets one expect two units in its first arm, and is not tested.
+    parts = [sample_ratio(counts[batch], weights[batch]) for batch in (0, 1)]
+    assert joined.statistic == pytest.approx(sum(float(part.statistic) for part in parts))
+    assert joined.degrees_of_freedom == 2
+    # With two degrees of freedom the tail is exp(-x / 2).
+    assert joined.p_value == pytest.approx(np.exp(-(1.6 + 10 / 9) / 2), rel=1e-12)
+    assert joined.units == 2_000
+
+
+def test_without_a_batch_that_is_large_enough_the_joined_split_is_undefined() -> None:
+    joined = sample_ratio_over_batches([[1, 2], [0, 0]], [[0.5, 0.5], [0.1, 0.9]])
+
+    assert joined.reason is Reason.NO_INFORMATION
+    assert np.isnan(joined.p_value)

@@ -81,6 +81,7 @@ from assay_stats.srm import (
     SequentialSampleRatio,
     sample_ratio,
     sample_ratio_by_segment,
+    sample_ratio_over_batches,
     sequential_sample_ratio,
 )
 from assay_stats.tails import Alternative
@@ -90,6 +91,7 @@ if TYPE_CHECKING:
     from assay_stats.balance import Imbalance, Population, acceptable_distance
     from assay_stats.bandits import (
         Allocation,
+        batch_errors,
         batched_difference,
         thompson,
         top_two,
@@ -254,6 +256,7 @@ __all__ = [
     "adjusted_variance",
     "approximate_rho_squared",
     "asymptotic_confidence_sequence",
+    "batch_errors",
     "batched_difference",
     "bayesian_difference",
     "bayesian_normal",
@@ -332,6 +335,7 @@ __all__ = [
     "running",
     "sample_ratio",
     "sample_ratio_by_segment",
+    "sample_ratio_over_batches",
     "sample_ratio_power",
     "segment_heterogeneity",
     "sequential_sample_ratio",

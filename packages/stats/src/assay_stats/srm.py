@@ -84,6 +84,43 @@ def sample_ratio(counts: ArrayLike, weights: ArrayLike, *, exact: bool = False) 
     )
 
 
+def sample_ratio_over_batches(
+    counts: ArrayLike, weights: ArrayLike, *, fewest_expected: float = 5.0
+) -> SampleRatio:
+    """Test a split whose weights changed from batch to batch: each against its own, their chi-squares added.
+
+    Args:
+        counts: `(n_batches, n_arms)` distinct units.
+        weights: `(n_batches, n_arms)` of each batch; 0 closes an arm.
+        fewest_expected: A batch that lets one expect fewer units in an open arm is not tested, as its
+            distance is not chi-square distributed.
+    Returns:
+        One test; undefined when no batch can be tested.
+    Raises:
+        ValueError: as `sample_ratio`.
+    Source: `sample_ratio`; independent chi-squares add up. Cochran (1954), Biometrics 10:417-451, for the
+        expected counts.
+    """
+    each, planned = sample_ratio(counts, weights), _checked_weights(counts, weights)
+    with np.errstate(all="ignore"):
+        shares = planned / planned.sum(axis=-1, keepdims=True)
+        expected = np.where(shares > 0, shares * each.units[..., None], np.inf).min(axis=-1)
+    tested = (each.reason_codes == 0) & (expected >= fewest_expected)
+    statistic = np.where(tested, each.statistic, 0.0).sum(axis=-1)
+    freedom = np.where(tested, each.degrees_of_freedom, 0.0).sum(axis=-1)
+    codes = first_reason((~tested.any(axis=-1), Reason.NO_INFORMATION))
+    tail: Floats = scipy.special.gammaincc(np.maximum(freedom, 1.0) / 2, statistic / 2)
+    return SampleRatio(
+        statistic=blank(statistic, codes),
+        degrees_of_freedom=freedom,
+        p_value=blank(tail, codes),
+        units=np.where(tested, each.units, 0.0).sum(axis=-1),
+        misplaced=each.misplaced.sum(axis=-1),
+        method="chi_square",
+        reason_codes=codes,
+    )
+
+
 def _checked_weights(counts: ArrayLike, weights: ArrayLike) -> Floats:
     planned = np.asarray(weights, dtype=np.float64)
     if not (np.isfinite(planned) & (planned >= 0)).all():

@@ -3,20 +3,17 @@
 from collections.abc import Iterator
 
 import numpy as np
-from scipy.special import gammaincc
 
 from assay.analysis.collected import Collected, Cut
 from assay.analysis.compare import number, undefined
 from assay.analysis.document import Bandit, BatchUnits, SampleRatio
 from assay.analysis.plan import Batching, Plan
 from assay_stats.srm import SampleRatio as Ratio
-from assay_stats.srm import sample_ratio
-from assay_stats.undefined import Bools, Floats, Reason
+from assay_stats.srm import sample_ratio_over_batches
+from assay_stats.undefined import Bools, Floats
 
 # Fabijan et al. (2019) and most platforms: late enough not to cry wolf, early enough to stop a reading.
 SRM_ALARM = 0.01
-# Below, the chi-square distribution is none (Cochran 1954).
-FEWEST_EXPECTED = 5
 
 
 def bandit_of(plan: Plan, collected: Collected) -> Bandit | None:
@@ -41,26 +38,12 @@ def bandit_of(plan: Plan, collected: Collected) -> Bandit | None:
 
 
 def batched_ratio(plan: Plan, batching: Batching, cut: Cut) -> SampleRatio:
-    """Each batch against its own weights, the chi-squares added up; batches of a few units are left out."""
-    units, weights = _units(plan, cut), _weights(batching)
-    test = sample_ratio(units, weights)
-    expected = units.sum(axis=-1) * (weights / weights.sum(axis=-1, keepdims=True)).min(axis=-1)
-    tested = (expected >= FEWEST_EXPECTED) & np.isfinite(test.statistic)
-    if not tested.any():
-        return ratio_as_document(sample_ratio(np.zeros(len(plan.arms)), weights[0]))
-    statistic, freedom = test.statistic[tested].sum(), test.degrees_of_freedom[tested].sum()
-    p_value = number(np.asarray(gammaincc(freedom / 2, statistic / 2), dtype=np.float64))
-    return SampleRatio(
-        statistic=number(statistic),
-        degrees_of_freedom=number(freedom),
-        p_value=p_value,
-        suspicious=bool(test.misplaced.sum() > 0) or (p_value is not None and p_value < SRM_ALARM),
-        undefined=None if p_value is not None else undefined(Reason.NOT_FINITE),
-    )
+    """Each batch against its own weights, together."""
+    return ratio_as_document(sample_ratio_over_batches(_units(plan, cut), _weights(batching)))
 
 
 def ratio_as_document(test: Ratio) -> SampleRatio:
-    """A test of one split as documents have it."""
+    """A test of the split as documents have it."""
     p_value = number(test.p_value)
     return SampleRatio(
         statistic=number(test.statistic),
