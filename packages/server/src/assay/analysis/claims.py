@@ -10,6 +10,7 @@ from assay.analysis import compare, disturbed, judgement, watched, watching
 from assay.analysis.asking import Asked, questions
 from assay.analysis.collected import Arrivals, Collected, Disturbances
 from assay.analysis.conclude import conclude
+from assay.analysis.decision_words import described
 from assay.analysis.doctor import Diagnosis as Diagnosed
 from assay.analysis.doctor import Traffic, diagnose
 from assay.analysis.document import (
@@ -135,7 +136,7 @@ def _decisions(plan: Plan, answers: Sequence[Inference], split: Split) -> list[D
     for arm in plan.arms:
         own = [answer for answer in answers if answer.question.arm == arm.key]
         if own:
-            found = judgement.judge(own, split, plan.reading)
+            found = judgement.judge(own, split, plan.reading, control=plan.control)
             verdict = None if found.verdict is None else found.verdict.value
             decided.append(Decided(arm=arm.key, verdict=verdict, sentence=found.sentence))
     return decided
@@ -150,7 +151,7 @@ def _alarms(document: Document, harms: Sequence[str]) -> list[str]:
 def _harms(asked: Sequence[Asked], plan: Plan) -> list[str]:
     rails = watching.guardrail_alarms([one.question for one in asked], plan.reading)
     return [
-        f"Guardrail {judgement.described(one)} has got worse in {one.question.arm}, by an interval that "
+        f"Guardrail {described(one)} has got worse in {one.question.arm}, by an interval that "
         "holds whenever it is read."
         for one in rails
     ]
@@ -233,7 +234,7 @@ def _sentence(answer: Inference) -> str:
         return f"{word}: {answer.reason.sentence}."
     if answer.interval is None:
         return f"{word}."
-    return f"{word}: {judgement.described(answer)}."
+    return f"{word}: {described(answer)}."
 
 
 def _is_within(answer: Inference) -> bool | None:
