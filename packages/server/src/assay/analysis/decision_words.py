@@ -62,7 +62,7 @@ def going_on(deciding: Sequence[Inference], rails: Sequence[str], *, arm: str) -
 def unmeasured(deciding: Sequence[Inference]) -> str:
     """Why nothing can be said although the split is sound."""
     found = [_without_number(one) for one in deciding if one.finding is Finding.UNKNOWN]
-    return f"Cannot say: {_listed(found)}."
+    return f"Cannot say: {'; '.join(found)}."
 
 
 def _moved(inference: Inference, *, wanted: bool = False) -> str:

@@ -54,8 +54,8 @@ async def experiment(
         now=now,
     )
     role = Role.ADMIN if settings.delivers_without_key else None
-    record = await record_of(tx, project, found, role=role)
-    return render(request, "experiment.html", page=replace(page, record=record))
+    record = await record_of(tx, project, found, role=role, now=now)
+    return render(request, "experiment.html", page=replace(page, record=record, may_report=role is not None))
 
 
 @router.post("/results", name="compute_results")

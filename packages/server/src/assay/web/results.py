@@ -5,7 +5,16 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from assay.analysis.claimed import split_p_value
-from assay.analysis.document import ArmUnits, Decided, Document, Excluded, Read, RingingSegment, SampleRatio
+from assay.analysis.document import (
+    ArmUnits,
+    Clusters,
+    Decided,
+    Document,
+    Excluded,
+    Read,
+    RingingSegment,
+    SampleRatio,
+)
 from assay.analysis.methods import Finding, Role
 from assay.analysis.schemas import ResultOut
 from assay.experiments.schemas import ExperimentOut
@@ -215,11 +224,16 @@ def _judged_split(
 
 
 def _assignment(document: Document) -> list[str]:
-    balanced = document.rerandomised
+    balanced, clusters = document.rerandomised, document.clusters
     return [
-        *([] if document.clusters is None else document.clusters.notes),
+        *([] if clusters is None else [_clusters(clusters), *clusters.notes]),
         *([] if balanced is None else [balanced.sentence]),
     ]
+
+
+def _clusters(clusters: Clusters) -> str:
+    counts = ", ".join(f"{arm} {count:,}" for arm, count in clusters.counts.items())
+    return f"Assigned as a whole, by arm ({clusters.assigned}): {counts}. The split is tested on these."
 
 
 def _excluded(excluded: Excluded) -> list[str]:
