@@ -94,8 +94,8 @@ def test_the_gate_is_not_moved_and_one_sentence_says_why(real_file: Path) -> Non
             "arm": "gate_40",
             "verdict": "do_not_ship",
             "sentence": (
-                "Do not ship: retention_7 (−0.82 points, −1.33 to −0.31) got worse; the sample ratio is "
-                "suspicious (p = 0.0086), so find its cause before trusting any size."
+                "Keep gate_30: retention_7 fell by 0.82 points (−1.33 to −0.31) with gate_40; but the split "
+                "of the units is suspicious (p = 0.0086), so find its cause before you trust any number."
             ),
         }
     ]

@@ -114,7 +114,7 @@ def test_a_true_effect_is_claimed_and_shipped_by_every_method(method: Method, na
     assert claim.low < 1.5 < claim.high
     assert claim.day == LAST_DAY
     assert [decided.verdict for decided in document.decisions] == ["ship"]
-    assert document.decisions[0].sentence.startswith("Ship: Spent (+1.")
+    assert document.decisions[0].sentence.startswith("Ship new: Spent rose by 1.")
     assert (claim.belief is not None) == (name == "bayesian")
     assert (claim.unbiased is not None) == (name == "group_sequential")
     assert looks[0].low is not None

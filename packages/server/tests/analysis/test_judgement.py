@@ -9,6 +9,7 @@ from assay.analysis.judgement import Judgement, Split, judge
 from assay.analysis.methods import AlwaysValid, Finding, Fixed, GroupSequential, Margin, Method, Reading, Role
 from assay_stats.decision import Verdict
 from assay_stats.moments import Moments
+from assay_stats.results import Direction
 
 from .factories import a_look, a_look_of, a_question
 
@@ -17,7 +18,7 @@ AT_THE_END = Reading()
 
 
 def decided(*questions: Question, split: Split = SOUND, reading: Reading = AT_THE_END) -> Judgement:
-    return judge(infer(questions, reading), split, reading)
+    return judge(infer(questions, reading), split, reading, control="old")
 
 
 def a_goal(effect: float, **more: object) -> Question:
@@ -38,7 +39,7 @@ def test_a_better_goal_and_safe_guardrails_ship() -> None:
 
     assert found.verdict is Verdict.SHIP
     assert found.sentence == (
-        "Ship: Revenue (+3, +1.04 to +4.96) improved and nothing got worse beyond its margin."
+        "Ship new: Revenue rose by 3 (+1.04 to +4.96) and no guardrail is worse than its margin."
     )
 
 
@@ -46,7 +47,7 @@ def test_a_worse_goal_does_not_ship() -> None:
     found = decided(a_goal(-3.0))
 
     assert found.verdict is Verdict.DO_NOT_SHIP
-    assert found.sentence == "Do not ship: Revenue (−3, −4.96 to −1.04) got worse."
+    assert found.sentence == "Keep old: Revenue fell by 3 (−4.96 to −1.04) with new."
 
 
 def test_shares_are_told_in_points() -> None:
@@ -55,7 +56,7 @@ def test_shares_are_told_in_points() -> None:
 
     found = decided(a_question(look, role=Role.GOAL, is_share=True))
 
-    assert found.sentence == "Do not ship: Revenue (−2.00 points, −3.09 to −0.91) got worse."
+    assert found.sentence == "Keep old: Revenue fell by 2.00 points (−3.09 to −0.91) with new."
 
 
 def test_a_guardrail_that_could_still_be_worse_does_not_ship() -> None:
@@ -75,8 +76,8 @@ def test_a_suspicious_split_is_said_beside_the_decision() -> None:
 
     assert found.verdict is Verdict.DO_NOT_SHIP
     assert found.sentence == (
-        "Do not ship: Revenue (−3, −4.96 to −1.04) got worse; the sample ratio is suspicious (p = 0.0086), "
-        "so find its cause before trusting any size."
+        "Keep old: Revenue fell by 3 (−4.96 to −1.04) with new; but the split of the units is suspicious "
+        "(p = 0.0086), so find its cause before you trust any number."
     )
 
 
@@ -85,7 +86,8 @@ def test_a_broken_split_takes_every_number_back() -> None:
 
     assert found.verdict is Verdict.CANNOT_SAY
     assert found.sentence == (
-        "Cannot say: the sample ratio (p = 1.0e-05) failed, so no number here can be trusted."
+        "Cannot say: the units are not split as the weights say (p = 1.0e-05), so no number here can be "
+        "trusted before its cause is found."
     )
 
 
@@ -97,7 +99,7 @@ def test_units_in_a_closed_arm_are_suspicious() -> None:
     found = decided(a_goal(3.0), split=Split(0.9, misplaced=12))
 
     assert found.sentence.endswith(
-        "; 12 units are in an arm of weight 0, so find its cause before trusting any size."
+        "; but an arm of weight 0 has 12 units, so find its cause before you trust any number."
     )
 
 
@@ -105,7 +107,7 @@ def test_units_in_a_closed_arm_are_suspicious() -> None:
     ("method", "reason"),
     [
         (Fixed(), "read once, at its end"),
-        (GroupSequential(looks=(0.5, 1.0)), "the first look is planned at 50 % of the units"),
+        (GroupSequential(looks=(0.5, 1.0)), "the first look is planned at 50 % of the planned units"),
         (AlwaysValid(), "fewer than 100 units"),
     ],
 )
@@ -121,7 +123,60 @@ def test_before_the_first_reading_the_experiment_goes_on(method: Method, reason:
 def test_secondary_metrics_decide_nothing() -> None:
     assert decided(a_question(a_look(9.0))).verdict is None
     assert decided(a_goal(0.0), a_question(a_look(-9.0))).sentence == (
-        "Do not ship: the planned sample is in and no goal has improved."
+        "Keep old: with all the data there are, Revenue is not shown to be better with new (−1.96 to +1.96)."
+    )
+
+
+def test_a_loss_says_what_was_gained_beside_it() -> None:
+    dearer = a_question(a_look(3.0), name="Cost", role=Role.GOAL, direction=Direction.LOWER_IS_BETTER)
+
+    assert decided(a_goal(3.0), dearer).sentence == (
+        "Keep old: Cost, where lower is better, rose by 3 (+1.04 to +4.96) with new, even though Revenue "
+        "rose by 3 (+1.04 to +4.96)."
+    )
+
+
+def test_a_worse_guardrail_is_called_one() -> None:
+    assert decided(a_goal(0.0), a_rail(-4.0)).sentence == (
+        "Keep old: the guardrail Latency fell by 4 (−5.96 to −2.04) with new."
+    )
+
+
+def test_nothing_found_on_many_metrics_counts_them() -> None:
+    assert decided(a_goal(0.0), a_goal(0.1)).sentence == (
+        "Keep old: with all the data there are, none of 2 goal metrics is shown to be better with new."
+    )
+
+
+def test_everything_better_is_one_sentence() -> None:
+    assert decided(a_goal(3.0), a_goal(4.0)).sentence == (
+        "Ship new: Revenue rose by 3 (+1.04 to +4.96), Revenue rose by 4 (+2.04 to +5.96) and "
+        "nothing got worse."
+    )
+
+
+def test_a_goal_that_is_better_waits_for_its_guardrail() -> None:
+    assert decided(a_goal(3.0), a_rail(-1.5)).sentence == (
+        "Keep old: Revenue rose by 3 (+1.04 to +4.96) with new, but Latency could still be worse than "
+        "the margin."
+    )
+
+
+def test_what_cannot_be_computed_says_why() -> None:
+    one_unit = Moments(1, 5.0, 0.0)
+
+    assert decided(a_question(a_look_of(one_unit, one_unit), role=Role.GOAL)).sentence == (
+        "Cannot say: Revenue could not be computed, because a variant has fewer than two units, so its "
+        "variance is unknown."
+    )
+
+
+def test_without_units_there_is_nothing_to_compare() -> None:
+    nobody = Moments.empty()
+    question = a_question(a_look_of(nobody, nobody), role=Role.GOAL)
+
+    assert decided(question, split=Split(None, "no information has been gathered yet")).sentence == (
+        "Cannot say: an arm has no units yet, so there is nothing to compare."
     )
 
 
@@ -138,7 +193,7 @@ def test_a_decision_never_disagrees_with_the_findings(
     answers = infer([*map(a_goal, goals), *map(a_rail, rails)], reading)
     findings = [answer.finding for answer in answers]
 
-    found = judge(answers, SOUND, reading)
+    found = judge(answers, SOUND, reading, control="old")
 
     if Finding.WORSE in findings:
         assert found.verdict is Verdict.DO_NOT_SHIP

@@ -61,7 +61,7 @@ def shares(effect: float, seeds: int) -> tuple[float, float, float]:
         question, reading = stopped(days_of(effect, np.random.default_rng([seed, int(effect)])))
         (answer,) = answers = infer([question], reading)
         found += answer.has_crossed
-        shipped += judge(answers, Split(0.5), reading).verdict is Verdict.SHIP
+        shipped += judge(answers, Split(0.5), reading, control="old").verdict is Verdict.SHIP
         assert answer.unbiased is not None
         high += float(answer.unbiased.value) > effect
     return found / seeds, shipped / seeds, high / seeds

@@ -18,7 +18,7 @@ from assay.cli import tables
 from assay.cli.checkpoint import Checkpoint
 from assay.cli.client import Client
 from assay.cli.commands import events_load
-from assay.cli.mapping import InvalidMapping, choose, event
+from assay.cli.mapping import InvalidMapping, choose, event, require_an_event
 from assay.core.config import Settings
 from assay.core.database import Database
 from assay.main import build_app
@@ -80,6 +80,14 @@ def test_what_the_user_says_goes_before_what_is_usual() -> None:
 def test_a_mapping_to_nothing_is_refused(given: dict[str, str], message: str) -> None:
     with pytest.raises(InvalidMapping, match=message):
         choose(["who"], given=given, constant={}, with_properties=True)
+
+
+def test_a_table_that_holds_no_event_is_refused_before_its_rows() -> None:
+    table = ["who", "happened", "user_id"]
+    columns = choose(table, given={}, constant={}, with_properties=True)
+
+    with pytest.raises(InvalidMapping, match="with --map at=COLUMN when, with --map name=COLUMN"):
+        require_an_event(table, columns)
 
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)

@@ -1,5 +1,7 @@
 """The archive's page and the record on an experiment's page: what was found, said and decided."""
 
+from datetime import UTC, datetime
+
 import httpx2
 import pytest
 
@@ -29,7 +31,7 @@ def test_a_forest_has_a_row_for_each_effect_and_one_for_all() -> None:
     )  # fmt: skip
     summary = ArchiveSummaryOut(experiments=2, shipped=None, metrics=[])
 
-    page = _page("p", "", [], None, summary, past)
+    page = _page("p", "", [], None, summary, past, now=datetime(2026, 11, 20, tzinfo=UTC))
 
     assert page.past is not None
     assert page.past.plot is not None

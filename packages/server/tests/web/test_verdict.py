@@ -1,25 +1,38 @@
 """A verdict says what its interval says."""
 
+import io
 from typing import Literal
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.console import Console
 
-from assay.analysis.document import Claim, Comparison, Estimate
+from assay.analysis.document import Claim, Comparison, Decided, Estimate
 from assay.analysis.effects_over_time import change_of_interval, trend_of_interval
 from assay.analysis.methods import Finding
+from assay.cli.report import report
 from assay.web.differing import TONES, WORDS
 from assay.web.figures import PLAIN, POINTS, Scale
 from assay.web.metric_card import ComparisonLine, metric_card
+from assay.web.results import finished
 from assay.web.verdict import Tone, Verdict, disagreement, verdict
 from assay_stats.checks import as_floats
 from assay_stats.sequential import AlwaysValidEstimate
 from assay_stats.tails import Alternative
 from assay_stats.undefined import DEFINED
 
-from .factories import a_comparison, a_document, a_metric_result, an_estimate, an_experiment, undefined
+from .factories import (
+    NOW,
+    a_comparison,
+    a_document,
+    a_metric_result,
+    a_result,
+    an_estimate,
+    an_experiment,
+    undefined,
+)
 
 ends = st.floats(-1e6, 1e6)
 
@@ -137,6 +150,45 @@ def test_every_word_of_a_card_follows_the_claimed_interval_and_not_the_plain_one
     assert shown.verdict.tone.value == found.value
     assert (shown.difference.range.low.value, shown.difference.range.high.value) == (low, high)
     assert (shown.lift.range.low.value, shown.p_value.value) == (low / 10, 0.02)
+
+
+def test_the_terminal_shows_the_claimed_interval_and_no_figure_before_its_time() -> None:
+    claimed = a_comparison(an_estimate(5.0, 6.0), claim=a_claim(-1.0, 3.0, Finding.OPEN))
+    early = a_comparison(claim=a_claim(1.0, 2.0, Finding.EARLY, lift=None, adjusted_p_value=None))
+
+    assert "1 [-1, 3]" in in_terminal(claimed)
+    assert "0.0200" in in_terminal(claimed)
+    assert "[" not in in_terminal(early).partition("finding")[2]
+    assert "the plan allows no reading yet" in in_terminal(early)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "finding", "role", "tone"),
+    [
+        ("ship", Finding.BETTER, "goal", Tone.BETTER),
+        ("do_not_ship", Finding.WORSE, "goal", Tone.WORSE),
+        ("do_not_ship", Finding.OPEN, "goal", Tone.OPEN),
+        ("do_not_ship", Finding.WORSE, "secondary", Tone.OPEN),
+        ("cannot_say", Finding.WORSE, "goal", Tone.UNKNOWN),
+    ],
+)
+def test_a_decision_looks_like_a_loss_only_where_an_interval_shows_one(
+    verdict: str, finding: Finding, role: str, tone: Tone
+) -> None:
+    decided = Decided.model_validate({"arm": "B", "verdict": verdict, "sentence": "…"})
+    comparison = a_comparison(claim=a_claim(-2.0, -1.0, finding, role=role))
+    document = a_document(a_metric_result(comparison), decisions=[decided])
+
+    shown = finished(a_result(document), an_experiment(), [], {}, now=NOW)
+
+    assert [line.tone for line in shown.decisions] == [tone]
+
+
+def in_terminal(comparison: Comparison) -> str:
+    console = Console(width=200, file=io.StringIO())
+    with console.capture() as captured:
+        console.print(report(a_document(a_metric_result(comparison))))
+    return captured.get()
 
 
 def test_a_card_shows_no_figure_before_the_plan_allows_one() -> None:

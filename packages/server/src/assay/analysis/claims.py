@@ -11,6 +11,7 @@ from assay.analysis.asking import Asked, questions, role_of
 from assay.analysis.batched import alone
 from assay.analysis.collected import Arrivals, Collected, Disturbances
 from assay.analysis.conclude import conclude
+from assay.analysis.decision_words import described
 from assay.analysis.doctor import Diagnosis as Diagnosed
 from assay.analysis.doctor import Traffic, diagnose
 from assay.analysis.document import (
@@ -145,7 +146,7 @@ def _decisions(plan: Plan, answers: Sequence[Inference], split: Split) -> list[D
     for arm in plan.arms:
         own = [answer for answer in answers if answer.question.arm == arm.key]
         if own:
-            found = judgement.judge(own, split, plan.reading)
+            found = judgement.judge(own, split, plan.reading, control=plan.control)
             verdict = None if found.verdict is None else found.verdict.value
             decided.append(Decided(arm=arm.key, verdict=verdict, sentence=found.sentence))
     return decided
@@ -163,7 +164,7 @@ def _harms(asked: Sequence[Asked], plan: Plan, collected: Collected) -> list[str
     else:
         rails = _rails_of_batches(plan, plan.batching, collected)
     return [
-        f"Guardrail {judgement.described(one)} has got worse in {one.question.arm}, by an interval that "
+        f"Guardrail {described(one)} has got worse in {one.question.arm}, by an interval that "
         "holds whenever it is read."
         for one in rails
     ]
@@ -263,7 +264,7 @@ def _sentence(answer: Inference) -> str:
         return f"{word}: {answer.reason.sentence}."
     if answer.interval is None:
         return f"{word}."
-    return f"{word}: {judgement.described(answer)}."
+    return f"{word}: {described(answer)}."
 
 
 def _is_within(answer: Inference) -> bool | None:

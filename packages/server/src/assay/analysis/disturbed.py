@@ -8,6 +8,7 @@ from assay.analysis import compare
 from assay.analysis.asking import role_of
 from assay.analysis.collected import Ages, Cut, Disturbances, Met
 from assay.analysis.conclude import evidence_of
+from assay.analysis.decision_words import signed
 from assay.analysis.differing import AgeEffect, Cell, Interaction, Novelty, SharedUnits
 from assay.analysis.effects_over_time import (
     DISTURBANCE_ALPHA,
@@ -20,7 +21,6 @@ from assay.analysis.effects_over_time import (
     change,
     trend,
 )
-from assay.analysis.judgement import signed
 from assay.analysis.methods import Role
 from assay.analysis.plan import Kind, MetricPlan, Overlapping, Plan
 from assay.shared.numbers import percent

@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from assay.analysis import decision_words as words
 from assay.analysis.inference import Inference
 from assay.analysis.methods import AlwaysValid, Bayesian, Finding, Fixed, GroupSequential, Reading, Role
-from assay.shared.numbers import number, points, probability
+from assay.shared.numbers import probability
 from assay_stats.decision import Findings, Verdict, judged
+from assay_stats.undefined import Reason
 
 # Two alarms of the sample ratio: the first asks for a cause, the second takes all numbers back. Platforms
 # agree on the second (Eppo, GrowthBook: 0.001; Fabijan et al. 2019: smaller still).
@@ -52,52 +54,56 @@ class Judgement:
     sentence: str
 
 
-def judge(inferences: Sequence[Inference], split: Split, reading: Reading) -> Judgement:
+def judge(inferences: Sequence[Inference], split: Split, reading: Reading, *, control: str) -> Judgement:
     """The decision about one arm.
 
     Args:
         inferences: Of this arm, of every role; secondary metrics decide nothing.
+        control: The arm that stays where this one is not shipped.
     """
     deciding = [one for one in inferences if one.question.role is not Role.SECONDARY]
     if not deciding:
         return Judgement(None, "No goal and no guardrail is named, so there is nothing to decide by.")
     if not split.is_broken and all(one.finding is Finding.EARLY for one in deciding):
         return Judgement(Verdict.KEEP_GOING, f"Keep going: {_early(reading)}.")
-    verdict, sentence = judged(_findings(deciding, split), is_final=reading.is_final)
+    if split.is_broken or split.problem is not None:
+        return Judgement(Verdict.CANNOT_SAY, _distrusting(deciding, split))
+    found = _findings(deciding)
+    verdict, _ = judged(found, is_final=reading.is_final)
+    sentence = _because(verdict, found, deciding, control)
     return Judgement(verdict, _with_suspicion(sentence, split))
 
 
-def described(inference: Inference) -> str:
-    """A metric with its estimate and its interval, as a sentence names it."""
-    interval, question = inference.interval, inference.question
-    if interval is None or interval.reason is not None:
-        return question.name
-    shown = [
-        signed(float(value), is_share=question.is_share)
-        for value in (interval.value, interval.lower, interval.upper)
-    ]
-    unit = " points" if question.is_share else ""
-    return f"{question.name} ({shown[0]}{unit}, {shown[1]} to {shown[2]})"
+def _because(verdict: Verdict, found: Findings, deciding: Sequence[Inference], control: str) -> str:
+    """Why, told by the intervals that the verdict follows from."""
+    arm = deciding[0].question.arm
+    match verdict:
+        case Verdict.SHIP:
+            return words.shipping(deciding, arm=arm)
+        case Verdict.DO_NOT_SHIP if found.deteriorated:
+            return words.worsened(deciding, arm=arm, control=control)
+        case Verdict.DO_NOT_SHIP:
+            return words.unproven(deciding, found.unproven, arm=arm, control=control)
+        case Verdict.KEEP_GOING:
+            return words.going_on(deciding, found.unproven, arm=arm)
+        case Verdict.CANNOT_SAY:
+            return words.unmeasured(deciding)
 
 
-def signed(value: float, *, is_share: bool) -> str:
-    """A change with its sign, of a share in points."""
-    size = points(abs(value)) if is_share else number(abs(value))
-    return f"{'−' if value < 0 else '+'}{size}"
-
-
-def _findings(deciding: Sequence[Inference], split: Split) -> Findings:
+def _findings(deciding: Sequence[Inference]) -> Findings:
     goals = [one for one in deciding if one.question.role is Role.GOAL]
     rails = [one for one in deciding if one.question.role is Role.GUARDRAIL]
     return Findings(
-        improved=tuple(described(one) for one in goals if one.finding is Finding.BETTER),
+        improved=_named(goals, Finding.BETTER),
         unproven=tuple(one.question.name for one in rails if not _is_safe(one)),
-        deteriorated=tuple(described(one) for one in deciding if one.finding is Finding.WORSE),
-        failed_checks=(f"the sample ratio (p = {probability(split.p_value)})",) if split.is_broken else (),
-        unchecked=() if split.problem is None else (f"the sample ratio cannot be checked ({split.problem})",),
-        unmeasured=tuple(_unmeasured(one) for one in deciding if one.finding is Finding.UNKNOWN),
+        deteriorated=_named(deciding, Finding.WORSE),
+        unmeasured=_named(deciding, Finding.UNKNOWN),
         needs_goal=bool(goals),
     )
+
+
+def _named(inferences: Sequence[Inference], finding: Finding) -> tuple[str, ...]:
+    return tuple(one.question.name for one in inferences if one.finding is finding)
 
 
 def _is_safe(rail: Inference) -> bool:
@@ -107,9 +113,15 @@ def _is_safe(rail: Inference) -> bool:
     return rail.reserve is not None and bool(rail.reserve.lower > 0)
 
 
-def _unmeasured(inference: Inference) -> str:
-    why = inference.reason.sentence if inference.reason is not None else "it has no interval"
-    return f"{inference.question.name} could not be computed ({why})"
+def _distrusting(deciding: Sequence[Inference], split: Split) -> str:
+    if split.is_broken:
+        return (
+            f"Cannot say: the units are not split as the weights say (p = {probability(split.p_value)}), "
+            "so no number here can be trusted before its cause is found."
+        )
+    if all(one.reason is Reason.EMPTY_ARM for one in deciding):
+        return "Cannot say: an arm has no units yet, so there is nothing to compare."
+    return f"Cannot say: whether the units are split as planned is not known, because {split.problem}."
 
 
 def _early(reading: Reading) -> str:
@@ -117,17 +129,17 @@ def _early(reading: Reading) -> str:
         case Fixed():
             return "the plan is read once, at its end, and an earlier reading would find effects by chance"
         case GroupSequential(looks=looks) if looks:
-            return f"the first look is planned at {100 * looks[0]:.4g} % of the units"
+            return f"the first look is planned at {100 * looks[0]:.4g} % of the planned units"
         case GroupSequential() | AlwaysValid() | Bayesian():
             return f"an arm has fewer than {reading.minimum_units} units, too few for any claim"
 
 
 def _with_suspicion(sentence: str, split: Split) -> str:
-    if split.is_broken or not split.is_suspicious:
+    if not split.is_suspicious:
         return sentence
     found = (
-        f"the sample ratio is suspicious (p = {probability(split.p_value)})"
+        f"the split of the units is suspicious (p = {probability(split.p_value)})"
         if split.p_value is not None and split.p_value < SUSPICIOUS_SPLIT
-        else f"{split.misplaced:,} units are in an arm of weight 0"
+        else f"an arm of weight 0 has {split.misplaced:,} unit{'' if split.misplaced == 1 else 's'}"
     )
-    return f"{sentence.removesuffix('.')}; {found}, so find its cause before trusting any size."
+    return f"{sentence.removesuffix('.')}; but {found}, so find its cause before you trust any number."

@@ -15,8 +15,8 @@ from assay.analysis import compare
 from assay.analysis.asking import role_of
 from assay.analysis.collected import Collected, Segment, SegmentKind, kind_of, value_of
 from assay.analysis.conclude import evidence_of
+from assay.analysis.decision_words import signed
 from assay.analysis.differing import Heterogeneity, SegmentEffect
-from assay.analysis.judgement import signed
 from assay.analysis.methods import Role
 from assay.analysis.plan import MetricPlan, Plan
 from assay.shared.numbers import probability

@@ -1,6 +1,6 @@
 """One error format: every failure leaves as `application/problem+json` (RFC 9457)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -14,8 +14,12 @@ from starlette.routing import compile_path
 
 from assay.core.sub_path import route_path
 from assay.shared.errors import AssayError, ConditionMissing, Conflict, Denied, Invalid, NotFound, Stale
+from assay.shared.ids import KEY_PATTERN
 from assay.shared.schema import Outgoing
 
+LONGEST_ECHO = 60
+# Names of parts whose value is never repeated, neither to the caller nor in a log.
+SECRETIVE = ("password", "secret", "token", "url", "credential", "authorization", "dsn")
 MEDIA_TYPE = "application/problem+json"
 STATUS_BY_KIND: dict[type[AssayError], HTTPStatus] = {
     NotFound: HTTPStatus.NOT_FOUND,
@@ -88,14 +92,25 @@ def _domain_failure(_request: Request, error: Exception) -> JSONResponse:
 def _invalid_request(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101 — as above
     errors = [
-        FieldProblem(location=list(detail["loc"]), message=str(detail["msg"]).removeprefix("Value error, "))
-        for detail in error.errors()
+        FieldProblem(location=list(detail["loc"]), message=_message(detail)) for detail in error.errors()
     ]
     first = errors[0]
     where = ".".join(str(part) for part in first.location)
     return problem(
         HTTPStatus.UNPROCESSABLE_ENTITY, code="invalid", detail=f"{where}: {first.message}", errors=errors
     )
+
+
+def _message(detail: Mapping[str, Any]) -> str:
+    """What is wrong with one part of the input, in words, with a short value that is no secret."""
+    message = str(detail["msg"]).removeprefix("Value error, ")
+    if detail["type"] == "string_pattern_mismatch" and detail["ctx"]["pattern"] == KEY_PATTERN:
+        message = "a key is lower case letters, digits, `_`, `.` and `-`, and begins with a letter or digit"
+    value, name = detail.get("input"), str(detail["loc"][-1]).lower()
+    is_short = isinstance(value, int | float) or (isinstance(value, str) and len(value) <= LONGEST_ECHO)
+    if not is_short or any(word in name for word in SECRETIVE) or repr(value) in message:
+        return message
+    return f"{message}; got {value!r}"
 
 
 def _http_failure(request: Request, error: Exception) -> JSONResponse:

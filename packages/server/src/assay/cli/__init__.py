@@ -57,7 +57,10 @@ def run() -> None:
 
 @app.command()
 def version() -> None:
-    """Prints the version."""
+    """Prints the version.
+
+    Example: assay version
+    """
     typer.echo(__version__)
 
 

@@ -35,6 +35,20 @@ class ServerUnreachable(AssayError):
     code = "server_unreachable"
 
 
+class EventsRefused(AssayError):
+    """Some of the events that were sent are kept as refused, and not counted."""
+
+    code = "events_refused"
+
+    def __init__(self, count: int) -> None:
+        events = "1 event was" if count == 1 else f"{count:,} events were"
+        super().__init__(
+            f"{events} refused; `assay events rejected list` shows them with the reasons, and sending "
+            "again what has been mended is safe",
+            value=count,
+        )
+
+
 class Client:
     """A connection to one Assay."""
 

@@ -72,6 +72,22 @@ def choose(
     return Columns(named, constant, rest)
 
 
+def require_an_event(table: Sequence[str], columns: Columns) -> None:
+    """Looks at the header, before a million rows are sent and refused one by one for the same reason.
+
+    Raises:
+        InvalidMapping: No column says who, when or what.
+    """
+    parts = {*columns.named, *columns.constant}
+    is_told = {
+        "--map unit=COLUMN who": "units" in table or any(part.startswith("unit") for part in parts),
+        "--map at=COLUMN when": "at" in parts,
+        "--map name=COLUMN or --set name=EVENT what": not {"name", "experiment"}.isdisjoint(parts),
+    }
+    if missing := [words for words, known in is_told.items() if not known]:
+        raise InvalidMapping(f"say with {', with '.join(missing)}; the columns are {', '.join(table)}")
+
+
 def event(row: Row, columns: Columns, *, file: str, number: int) -> dict[str, object]:
     """The event a row stands for; what is wrong with it the server says.
 

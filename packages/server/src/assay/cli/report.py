@@ -6,6 +6,13 @@ from datetime import UTC, datetime
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from assay.analysis.claimed import (
+    claimed_difference,
+    claimed_lift,
+    claimed_p_value,
+    split_p_value,
+    watched_split,
+)
 from assay.analysis.differing import Heterogeneity
 from assay.analysis.document import Adjusted, Comparison, Document, Estimate, MetricResult
 from assay.cli.console import table
@@ -42,7 +49,7 @@ def _warnings(document: Document) -> list[Text]:
     split = (
         f"Sample ratio: cannot be tested, because {ratio.undefined.sentence}"
         if ratio.undefined
-        else f"Sample ratio: chi-square {number(ratio.statistic)}, p {probability(ratio.p_value)}"
+        else f"Sample ratio: {_split_test(document)}"
         + (" — the split is not as planned; find the cause before reading on" if ratio.suspicious else "")
     )
     notes = [
@@ -59,6 +66,13 @@ def _warnings(document: Document) -> list[Text]:
     assigned = assigned if document.rerandomised is None else [*assigned, document.rerandomised.sentence]
     told = [Text(split, style), *(Text(note, "dim") for note in assigned)]
     return [*told, *(Text(f"{count:,} {words}", "yellow") for count, words in notes if count)]
+
+
+def _split_test(document: Document) -> str:
+    p_value = f"p {probability(split_p_value(document))}"
+    if watched_split(document) is not None:
+        return f"{p_value}, by a test that holds whenever it is read"
+    return f"chi-square {number(document.sample_ratio.statistic)}, {p_value}"
 
 
 def _exploration(document: Document) -> list[Text]:
@@ -147,7 +161,7 @@ def _conclusions(document: Document) -> list[Text]:
             )
             for each in ringing
         ),
-        *(Text(f"{decided.arm}: {decided.sentence}", "bold") for decided in document.decisions),
+        *(Text(f"Decision on {decided.arm}: {decided.sentence}", "bold") for decided in document.decisions),
     ]
 
 
@@ -160,7 +174,7 @@ def _metric(metric: MetricResult, document: Document) -> RenderableType:
     for arm in metric.arms:
         compared = by_arm.get(arm.arm)
         value = percent(arm.mean) if is_share else number(arm.mean)
-        rows.append([arm.arm, f"{arm.units:,}", value, *_cells(compared, shown), _finding(compared)])
+        rows.append([arm.arm, f"{arm.units:,}", value, *_claimed(compared, shown), _finding(compared)])
         if compared is not None and compared.adjusted is not None:
             rows.append([f"{arm.arm}, adjusted", "", "", *_cells(compared.adjusted, shown), ""])
     difference = "difference, points" if is_share else "difference"
@@ -181,6 +195,17 @@ def _segment(metric: MetricResult, document: Document) -> RenderableType:
     ]
     columns = ["segment", "arm", "difference", "lift", "p"]
     return table(f"{metric.name} by segment; many cuts find something by chance alone", columns, rows)
+
+
+def _claimed(comparison: Comparison | None, shown: Show) -> Sequence[str]:
+    """The interval that the finding beside it follows from, by the plan's method."""
+    if comparison is None:
+        return ["", "", ""]
+    return [
+        _with_interval(claimed_difference(comparison), shown),
+        _with_interval(claimed_lift(comparison), percent),
+        probability(claimed_p_value(comparison)),
+    ]
 
 
 def _cells(comparison: Comparison | Adjusted | None, shown: Show) -> Sequence[str]:
@@ -217,7 +242,10 @@ def _notes(metric: MetricResult) -> list[Text]:
     shown = points if metric.kind.is_share else number
     for comparison in metric.comparisons:
         notes += [_view(comparison, shown)] if comparison.view is not None else []
-        for what, estimate in (("difference", comparison.difference), ("lift", comparison.lift)):
+        for what, estimate in (
+            ("difference", claimed_difference(comparison)),
+            ("lift", claimed_lift(comparison)),
+        ):
             if estimate.undefined is not None:
                 notes.append(
                     f"{what} of {comparison.arm}: cannot be computed, because {estimate.undefined.sentence}"

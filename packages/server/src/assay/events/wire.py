@@ -124,7 +124,7 @@ def read_one(item: msgspec.Raw | bytes) -> AnyEvent | Malformed:
     try:
         return _one.decode(item)
     except UNREADABLE as error:
-        return Malformed(str(error), _identifier_of(item), bytes(item).decode("utf-8", "replace"))
+        return Malformed(_reason(error), _identifier_of(item), bytes(item).decode("utf-8", "replace"))
 
 
 def json_schema() -> tuple[dict[str, Any], dict[str, Any]]:
@@ -133,6 +133,14 @@ def json_schema() -> tuple[dict[str, Any], dict[str, Any]]:
     kinds = [{"$ref": f"#/components/schemas/{kind.__name__}"} for kind in (Exposure, MetricEvent)]
     others = {"description": "Anything else is answered with the verdict `rejected` and its reason."}
     return {"type": "array", "maxItems": MAX_EVENTS, "items": {"anyOf": [*kinds, others]}}, definitions
+
+
+def _reason(error: Exception) -> str:
+    """What is wrong, and where a field is unknown, which ones there are."""
+    if "unknown field" not in str(error):
+        return str(error)
+    known = [f"{kind.__name__}: {', '.join(kind.__struct_fields__)}" for kind in (Exposure, MetricEvent)]
+    return f"{error}; other facts belong into `properties` ({'; '.join(known)})"
 
 
 def _require_short(batch: Sized) -> None:

@@ -77,8 +77,10 @@ def move(state: State, wanted: Move) -> State | None:
         IllegalMove: The table has no such move; the message says which it has.
     """
     if (state, wanted) not in TABLE:
-        possible = ", ".join(allowed(state)) or "nothing: it stays as it was concluded"
-        raise IllegalMove(f"a {state} experiment cannot {wanted}; it can {possible}", value=wanted.value)
+        possible = ", ".join(allowed(state))
+        article = "an" if state is State.ACTIVE else "a"
+        way_out = f"it can {possible}" if possible else "it stays as it was concluded"
+        raise IllegalMove(f"{article} {state} experiment cannot {wanted}; {way_out}", value=wanted.value)
     return TABLE[state, wanted]
 
 

@@ -353,7 +353,6 @@ def _shipped_arm(experiment: Experiment, wanted: CompleteRequest) -> str:
             raise InvalidDesign(f"{wanted.outcome} ships nothing; leave `arm` and `everyone` out")
         return ""
     if wanted.arm is None or wanted.arm not in keys:
-        raise InvalidDesign(
-            f"say with `arm` which is shipped: {', '.join(keys)}; {wanted.arm!r} is none", value=wanted.arm
-        )
+        given = "" if wanted.arm is None else f"; {wanted.arm!r} is no arm of this experiment"
+        raise InvalidDesign(f"say with `arm` which is shipped: {', '.join(keys)}{given}", value=wanted.arm)
     return wanted.arm

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 import jinja2
 
 import assay.web
+from assay.analysis.claimed import claimed_difference, claimed_lift
 from assay.analysis.document import Comparison, Document, MetricResult
 from assay.analysis.record import Record, concluded, write
 from assay.shared.errors import Conflict
 from assay.web import figures
 from assay.web.interval_plot import Line, Plot, plot
-from assay.web.metric_card import claimed_difference, claimed_lift, verdict_of
+from assay.web.metric_card import verdict_of
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,7 +6,8 @@ from typing import Annotated
 from pydantic import StringConstraints, TypeAdapter, ValidationError
 from uuid_utils.compat import uuid7
 
-Key = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]*$", min_length=1, max_length=64)]
+KEY_PATTERN = r"^[a-z0-9][a-z0-9_.-]*$"
+Key = Annotated[str, StringConstraints(pattern=KEY_PATTERN, min_length=1, max_length=64)]
 """What people call a thing inside URLs and code: lower case, digits, `_`, `.`, `-`."""
 
 ExperimentName = Annotated[

@@ -52,7 +52,7 @@ def matching_files(folder: Path, pattern: str, allowed: Allowed) -> list[Path]:
     except (ValueError, NotImplementedError) as error:
         raise UnreadableTable(f"pattern {pattern!r} cannot be read: {error}", value=pattern) from error
     if not found:
-        raise UnreadableTable(f"no file below {str(folder)!r} matches {pattern!r}", value=pattern)
+        raise UnreadableTable(f"no file matches {str(base / pattern)!r}", value=pattern)
     if len(found) > MAX_FILES:
         raise UnreadableTable(
             f"{pattern!r} matches {len(found):,} files; at most {MAX_FILES:,} are read as one table"

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -16,7 +17,7 @@ from assay.analysis.archive_schemas import (
     RateOut,
 )
 from assay.analysis.methods import Finding
-from assay.core.dependencies import Reads, RetryingRoute
+from assay.core.dependencies import Now, Reads, RetryingRoute
 from assay.core.parameters import Cursor
 from assay.experiments.archive import Sought
 from assay.experiments.routing import ProjectKey
@@ -25,7 +26,7 @@ from assay.shared.schema import Name
 from assay.web import figures
 from assay.web.figures import PERCENT
 from assay.web.interval_plot import Line, Plot, plot
-from assay.web.phrases import utc
+from assay.web.phrases import Moment, moment
 from assay.web.rendering import render
 from assay.web.verdict import Tone
 
@@ -49,7 +50,7 @@ class ArchivedLine:
     key: str
     name: str
     outcome: str
-    ended: str
+    ended: Moment | None
     learnings: str
     findings: Sequence[str]
 
@@ -94,6 +95,7 @@ async def archive_page(
     project: ProjectKey,
     request: Request,
     tx: Reads,
+    now: Now,
     search: Annotated[Name | None, Query(description="Beginnings of words.")] = None,
     metric: Annotated[Key | None, Query(description="Whose past effects are drawn.")] = None,
     cursor: Cursor = None,
@@ -103,7 +105,7 @@ async def archive_page(
     items, following = await archive.page(tx, project, sought, cursor=cursor, limit=PER_PAGE)
     summary = await archive.summary(tx, project)
     past = None if metric is None else await archive.of_metric(tx, project, metric)
-    page = _page(project, search or "", items, following, summary, past)
+    page = _page(project, search or "", items, following, summary, past, now=now)
     return render(request, "archive.html", page=page)
 
 
@@ -114,11 +116,13 @@ def _page(
     following: str | None,
     summary: ArchiveSummaryOut,
     past: PastEffectsOut | None,
+    *,
+    now: datetime,
 ) -> ArchivePage:
     return ArchivePage(
         project=project,
         search=search,
-        experiments=[_line(each) for each in items],
+        experiments=[_line(each, now=now) for each in items],
         next_cursor=following,
         count=summary.experiments,
         shipped=_rate(summary.shipped),
@@ -137,12 +141,12 @@ def _page(
     )
 
 
-def _line(each: ArchivedOut) -> ArchivedLine:
+def _line(each: ArchivedOut, *, now: datetime) -> ArchivedLine:
     return ArchivedLine(
         key=each.key,
         name=each.name,
         outcome=(each.outcome or "observed").replace("_", " ").lower(),
-        ended="" if each.ended_at is None else utc(each.ended_at),
+        ended=None if each.ended_at is None else moment(each.ended_at, now=now),
         learnings=each.learnings,
         findings=[
             f"{effect.metric} in {effect.arm}: {_interval(effect.lift, effect.low, effect.high)}"

@@ -55,9 +55,10 @@ async def experiment(
         now=now,
     )
     role = Role.ADMIN if settings.delivers_without_key else None
-    record = await record_of(tx, project, found, role=role)
-    part = await holdout_part(tx, project, found, now=now)
-    return render(request, "experiment.html", page=replace(page, record=record, holdout=part))
+    record = await record_of(tx, project, found, role=role, now=now)
+    page = replace(page, record=record, may_report=role is not None)
+    page = replace(page, holdout=await holdout_part(tx, project, found, now=now))
+    return render(request, "experiment.html", page=page)
 
 
 @router.post("/results", name="compute_results")

@@ -1,16 +1,17 @@
 """What the page of an experiment says, without a request or a database."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from assay.analysis.schemas import LooksOut, ReportOut, ResultOut
+from assay.analysis.schemas import LooksOut, ReportOut, ResultOut, ShareLinkOut
 from assay.experiments.schemas import ExperimentOut
 from assay.jobs.lifecycle import TaskState
 from assay.jobs.schemas import TaskOut
 from assay.metrics.schemas import MetricOut
 from assay.shared.numbers import percent
 from assay.web.phrases import Moment, moment
+from assay.web.planned_card import Planned, planned_card
 from assay.web.record import Record
 from assay.web.results import Results, finished
 from assay.web.series_plot import Series
@@ -21,12 +22,6 @@ from assay.web.weights_plot import weights
 WAITING_TOO_LONG_SECONDS = 15
 CANCELLED = "analysis_cancelled"
 ENDINGS = {CANCELLED: "was cancelled", "analysis_timeout": "ran out of time"}
-METHODS = {
-    "fixed": "one look at the end",
-    "group_sequential": "a few planned looks",
-    "always_valid": "valid at every look",
-    "bayesian": "Bayesian",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,26 +50,27 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
-    """Where a planned experiment stands, and by which plan.
+class LinkLine:
+    """A share link in a list; only one that is open can be revoked."""
+
+    id: str
+    name: str
+    begins_with: str
+    until: Moment
+    state: str
+    is_open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Sharing:
+    """The links to a report, for whoever may make and revoke them.
 
     Attributes:
-        began: When the phase did; None before the start.
-        departures: What was changed after the start, as sentences.
+        made: The address of a link made just now, shown this once.
     """
 
-    state: str
-    outcome: str | None
-    hypothesis: str
-    flag: str
-    method: str
-    goals: Sequence[str]
-    guardrails: Sequence[str]
-    phase: int | None
-    began: Moment | None
-    coverage: str
-    plan_hash: str | None
-    departures: Sequence[str]
+    links: Sequence[LinkLine]
+    made: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +98,7 @@ class Reported:
     made: Moment
     approved_by: str | None
     approved: Moment | None
+    sharing: Sharing | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +135,7 @@ class ExperimentPage:
     properties: Sequence[str] = ()
     record: Record | None = None
     holdout: HoldoutPart | None = None
+    may_report: bool = False
 
 
 def experiment_page(
@@ -172,7 +170,7 @@ def experiment_page(
         metric_keys=[metric.key for metric in metrics],
         environment=experiment.assignments.environment,
         created=moment(experiment.created_at, now=now),
-        planned=_planned(experiment, now=now),
+        planned=planned_card(experiment, metrics, now=now),
         weighed=_weighed(experiment, labels, now=now),
         results=None if result is None else finished(result, experiment, metrics, labels, now=now),
         running=_running(newest, now=now),
@@ -201,8 +199,26 @@ def _properties(result: ResultOut) -> list[str]:
     return list(dict.fromkeys([*cut, *rang]))
 
 
-def reported(report: ReportOut, *, now: datetime) -> Reported:
-    """A report as the page shows it."""
+def link_line(link: ShareLinkOut, *, now: datetime) -> LinkLine:
+    """A share link as it stands in a list."""
+    is_open = link.revoked_at is None and now < link.expires_at
+    state = "revoked" if link.revoked_at is not None else "works until" if is_open else "expired"
+    return LinkLine(
+        id=str(link.id),
+        name=link.name,
+        begins_with=link.prefix,
+        until=moment(link.revoked_at or link.expires_at, now=now),
+        state=state,
+        is_open=is_open,
+    )
+
+
+def reported(report: ReportOut, sharing: Sharing | None, *, now: datetime) -> Reported:
+    """A report as the page shows it.
+
+    Args:
+        sharing: None for those who may not share it.
+    """
     return Reported(
         id=str(report.id),
         title=report.title,
@@ -211,26 +227,7 @@ def reported(report: ReportOut, *, now: datetime) -> Reported:
         made=moment(report.made_at, now=now),
         approved_by=report.approved_by,
         approved=None if report.approved_at is None else moment(report.approved_at, now=now),
-    )
-
-
-def _planned(experiment: ExperimentOut, *, now: datetime) -> Planned | None:
-    plan, phase = experiment.plan, experiment.phase
-    if plan is None or experiment.state is None:
-        return None
-    return Planned(
-        state=experiment.state,
-        outcome=None if experiment.outcome is None else experiment.outcome.replace("_", " ").lower(),
-        hypothesis=plan.hypothesis,
-        flag=plan.flag or "none yet",
-        method=METHODS[plan.method.kind],
-        goals=[goal.metric for goal in plan.goals],
-        guardrails=[guardrail.metric for guardrail in plan.guardrails],
-        phase=None if phase is None else phase.number,
-        began=None if phase is None else moment(phase.started_at, now=now),
-        coverage=f"{plan.coverage if phase is None else phase.coverage:.4g}",
-        plan_hash=None if phase is None else phase.plan_hash,
-        departures=list(_departures(experiment)),
+        sharing=sharing,
     )
 
 
@@ -247,17 +244,6 @@ def _weighed(experiment: ExperimentOut, labels: Mapping[str, str], *, now: datet
         newest=f"{shares} since {last.began_at:%-d %B %H:%M} UTC ({became}).",
         plot=weights(phase.epochs, labels, until=phase.ended_at or now),
     )
-
-
-def _departures(experiment: ExperimentOut) -> Iterator[str]:
-    departure = experiment.departure
-    if departure is None or not departure.fields:
-        return
-    yield f"The plan was changed after the start: {', '.join(departure.fields)}"
-    if departure.is_exploratory:
-        yield "All results are exploratory"
-    elif departure.metrics:
-        yield f"Exploratory: {', '.join(departure.metrics)}"
 
 
 def _running(task: TaskOut | None, *, now: datetime) -> Running | None:

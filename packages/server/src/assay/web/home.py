@@ -29,6 +29,7 @@ class ExperimentLink:
     project: str
     key: str
     name: str
+    state: str
     arms: str
     metrics: str
     created: Moment
@@ -72,6 +73,7 @@ def experiment_link(project: str, experiment: ExperimentOut, *, now: datetime) -
         project=project,
         key=experiment.key,
         name=experiment.name,
+        state=_state(experiment),
         arms=", ".join(arm.name or arm.key for arm in experiment.arms),
         metrics=counted(len(experiment.metrics), "metric"),
         created=moment(experiment.created_at, now=now),
@@ -81,3 +83,9 @@ def experiment_link(project: str, experiment: ExperimentOut, *, now: datetime) -
 def project_link(project: ProjectOut) -> ProjectLink:
     """The project as it stands in a list."""
     return ProjectLink(key=project.key, name=project.name)
+
+
+def _state(experiment: ExperimentOut) -> str:
+    """Where it stands, in a word; who assigns an observed one is not ours to know."""
+    word = experiment.outcome or experiment.state or "observed"
+    return word.replace("_", " ").lower()

@@ -4,7 +4,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from assay.analysis.document import Claim, Comparison, Document, Estimate, MetricResult, Undefined, View
+from assay.analysis.claimed import claimed_difference, claimed_lift, claimed_p_value
+from assay.analysis.document import Claim, Comparison, Document, Estimate, MetricResult, View
 from assay.analysis.methods import Finding
 from assay.analysis.plan import Kind
 from assay.experiments.design import KnownEffect
@@ -42,8 +43,6 @@ KINDS = {
     Kind.RETENTION: "share of units that came back",
     Kind.FUNNEL: "share of units that took all steps",
 }
-
-TOO_EARLY = Undefined(reason="too_early", sentence="the plan allows no reading yet")
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +183,7 @@ def _comparison(
         difference=_interval(shown, scale),
         lift=_interval(lift, PERCENT),
         fieller=_interval(comparison.lift_fieller, PERCENT),
-        p_value=figures.p_value(comparison.p_value if claim is None else claim.adjusted_p_value),
+        p_value=figures.p_value(claimed_p_value(comparison)),
         verdict=verdict_of(comparison, metric, arm=arm, control=control),
         warning=disagreement(shown, lift),
         known=None if known is None else _known(known.difference, shown, scale),
@@ -247,35 +246,6 @@ def _view(view: View, scale: figures.Scale) -> str:
         f"shipped, {losses[1]} if it is not. The prior of the lift has mean {percent(view.prior_mean)} and "
         f"standard deviation {'infinity' if view.prior_sd is None else percent(view.prior_sd)}."
     )
-
-
-def claimed_difference(comparison: Comparison) -> Estimate:
-    """The one interval of a comparison, which all words about it follow from."""
-    claim = comparison.claim
-    if claim is None or claim.finding is Finding.UNKNOWN:
-        return comparison.difference
-    if claim.finding is Finding.EARLY:
-        return Estimate(method=claim.method, estimate=None, low=None, high=None, undefined=TOO_EARLY)
-    method = comparison.difference.method
-    if claim.basis == "adjusted" and comparison.adjusted is not None:
-        method = comparison.adjusted.method
-    return Estimate(
-        method=method if claim.method == "fixed" else claim.method,
-        estimate=claim.estimate,
-        low=claim.low,
-        high=claim.high,
-        undefined=None,
-    )
-
-
-def claimed_lift(comparison: Comparison) -> Estimate:
-    """The same as a share of the control."""
-    claim = comparison.claim
-    if claim is None or claim.finding is Finding.UNKNOWN:
-        return comparison.lift
-    if claim.lift is None:
-        return Estimate(method="delta", estimate=None, low=None, high=None, undefined=TOO_EARLY)
-    return claim.lift
 
 
 def verdict_of(comparison: Comparison, metric: MetricResult, *, arm: str, control: str) -> Verdict:

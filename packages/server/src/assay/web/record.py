@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from assay.access.policy import Role
 from assay.analysis import reports
@@ -9,7 +10,7 @@ from assay.analysis.schemas import ReportOut
 from assay.core.database import ReadSession
 from assay.experiments import logbook
 from assay.experiments.schemas import EntryOut, ExperimentOut
-from assay.web.phrases import utc
+from assay.web.phrases import Moment, moment
 
 MOST_ENTRIES, MOST_REPORTS = 20, 10
 WORDS = {"commented": "Comment", "decided": "Decision"}
@@ -21,7 +22,7 @@ class EntryLine:
 
     what: str
     actor: str
-    at: str
+    at: Moment
     note: str
 
 
@@ -31,7 +32,7 @@ class ReportLine:
 
     id: str
     title: str
-    made: str
+    made: Moment
     is_approved: bool
 
 
@@ -44,7 +45,9 @@ class Record:
     reports: Sequence[ReportLine]
 
 
-async def record_of(tx: ReadSession, project: str, experiment: ExperimentOut, *, role: Role | None) -> Record:
+async def record_of(
+    tx: ReadSession, project: str, experiment: ExperimentOut, *, role: Role | None, now: datetime
+) -> Record:
     """The record of an experiment; who has no role is told of no report."""
     key = experiment.key
     entries, _ = await logbook.listing(tx, project, key, kind=None, cursor=None, limit=MOST_ENTRIES)
@@ -52,14 +55,17 @@ async def record_of(tx: ReadSession, project: str, experiment: ExperimentOut, *,
     if role is not None:
         made, _ = await reports.listing(tx, project, key, role=role, cursor=None, limit=MOST_REPORTS)
     shown = [
-        ReportLine(str(each.id), each.title, utc(each.made_at), each.approved_at is not None) for each in made
+        ReportLine(str(each.id), each.title, moment(each.made_at, now=now), each.approved_at is not None)
+        for each in made
     ]
-    return Record(experiment.learnings, [_line(entry) for entry in entries], shown)
+    return Record(experiment.learnings, [_line(entry, now=now) for entry in entries], shown)
 
 
-def _line(entry: EntryOut) -> EntryLine:
+def _line(entry: EntryOut, *, now: datetime) -> EntryLine:
     what = WORDS.get(entry.kind, entry.kind.replace("_", " ").capitalize())
     if (decision := entry.body.get("decision")) is not None:
         arm = entry.body.get("arm")
         what += f": {str(decision).replace('_', ' ')}" + (f" {arm}" if arm else "")
-    return EntryLine(what, entry.actor, utc(entry.at), entry.note)
+    elif (outcome := entry.body.get("outcome")) is not None:
+        what += f": {str(outcome).replace('_', ' ').lower()}"
+    return EntryLine(what, entry.actor, moment(entry.at, now=now), entry.note)

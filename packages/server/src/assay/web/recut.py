@@ -1,6 +1,7 @@
 """Another reading of an experiment: the form that asks for it, and the page that shows it."""
 
 import uuid
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
@@ -11,7 +12,7 @@ from assay.analysis import looks
 from assay.analysis import service as analysis
 from assay.analysis.errors import UnknownOption
 from assay.analysis.schemas import ResultRequest
-from assay.core.dependencies import Now, RetryingRoute, Writes
+from assay.core.dependencies import AppSettings, Now, RetryingRoute, Writes
 from assay.experiments import service as experiments
 from assay.experiments.routing import ExperimentKey, ProjectKey
 from assay.flags.routing import by
@@ -107,7 +108,13 @@ async def stop_results(
 
 @router.get("/{task}", name="recut")
 async def recut(
-    project: ProjectKey, experiment: ExperimentKey, task: uuid.UUID, request: Request, tx: Writes, now: Now
+    project: ProjectKey,
+    experiment: ExperimentKey,
+    task: uuid.UUID,
+    request: Request,
+    tx: Writes,
+    now: Now,
+    settings: AppSettings,
 ) -> HTMLResponse:
     """Shows one analysis, or how far it is."""
     found = await experiments.get(tx, project, experiment)
@@ -124,7 +131,8 @@ async def recut(
         newest=run,
         now=now,
     )
-    return render(request, "experiment.html", page=page)
+    shown = replace(page, may_report=settings.delivers_without_key)
+    return render(request, "experiment.html", page=shown)
 
 
 def _number(field: str, text: str) -> float:

@@ -2,20 +2,25 @@
 
 import uuid
 from dataclasses import replace
+from datetime import datetime
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from assay.access.dependencies import CallerRole
-from assay.analysis import reports
+from assay.access.policy import Role, changes_reports
+from assay.analysis import links, reports
 from assay.analysis.schemas import ResultOut
+from assay.core.database import ReadSession
 from assay.core.dependencies import Now, Reads, RetryingRoute
 from assay.experiments import service as experiments
 from assay.experiments.routing import ExperimentKey, ProjectKey
 from assay.jobs import service as jobs
 from assay.metrics import service as metrics
-from assay.web.experiment_page import experiment_page, reported
+from assay.web.experiment_page import Sharing, experiment_page, link_line, reported
 from assay.web.rendering import render
+
+SHOWN_LINKS = 50
 
 router = APIRouter(
     prefix="/projects/{project}/experiments/{experiment}/reports",
@@ -34,7 +39,28 @@ async def report(
     now: Now,
     role: CallerRole,
 ) -> HTMLResponse:
-    """Shows what was frozen, beside the definitions of now."""
+    """Shows what was frozen, beside the definitions of now, and how it is approved and shared."""
+    return await report_page(request, tx, project, experiment, report, role=role, now=now)
+
+
+async def report_page(
+    request: Request,
+    tx: ReadSession,
+    project: str,
+    experiment: str,
+    report: uuid.UUID,
+    *,
+    role: Role,
+    now: datetime,
+    link: str | None = None,
+) -> HTMLResponse:
+    """The page of a report.
+
+    Args:
+        link: A share link made just now; its token is shown this once.
+    Raises:
+        ReportNotFound: The experiment has no such report that this role sees.
+    """
     found = await experiments.get(tx, project, experiment)
     frozen = await reports.get(tx, project, experiment, report, role=role)
     kept = frozen.subject
@@ -47,5 +73,22 @@ async def report(
         newest=None,
         now=now,
     )
-    shown = replace(page, report=reported(frozen.report, now=now))
+    sharing = await _sharing(tx, project, experiment, report, role=role, now=now, link=link)
+    shown = replace(page, report=reported(frozen.report, sharing, now=now))
     return render(request, "experiment.html", page=shown)
+
+
+async def _sharing(
+    tx: ReadSession,
+    project: str,
+    experiment: str,
+    report: uuid.UUID,
+    *,
+    role: Role,
+    now: datetime,
+    link: str | None,
+) -> Sharing | None:
+    if not changes_reports(role):
+        return None
+    made, _ = await links.listing(tx, project, experiment, report, cursor=None, limit=SHOWN_LINKS)
+    return Sharing([link_line(each, now=now) for each in made], link)

@@ -4,7 +4,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from assay.analysis.document import ArmUnits, Document, Excluded, Read, RingingSegment, SampleRatio
+from assay.analysis.claimed import split_p_value
+from assay.analysis.document import (
+    ArmUnits,
+    Clusters,
+    Decided,
+    Document,
+    Excluded,
+    Read,
+    RingingSegment,
+    SampleRatio,
+)
+from assay.analysis.methods import Finding, Role
 from assay.analysis.schemas import ResultOut
 from assay.experiments.schemas import ExperimentOut
 from assay.metrics.schemas import MetricOut
@@ -157,10 +168,26 @@ def _totals(arms: Sequence[ArmUnits]) -> tuple[int, float]:
 
 def _decisions(document: Document, labels: Mapping[str, str]) -> list[DecisionLine]:
     return [
-        DecisionLine(labels.get(each.arm, each.arm), DECISION_TONES[each.verdict], each.sentence)
+        DecisionLine(labels.get(each.arm, each.arm), _decision_tone(each, document), each.sentence)
         for each in document.decisions
         if each.verdict is not None
     ]
+
+
+def _decision_tone(decided: Decided, document: Document) -> Tone:
+    """A loss is marked only where an interval shows one; that nothing was found is none."""
+    if decided.verdict is None:
+        return Tone.UNKNOWN
+    claims = [
+        comparison.claim
+        for metric in document.metrics
+        for comparison in metric.comparisons
+        if comparison.arm == decided.arm and comparison.claim is not None
+    ]
+    is_loss = any(claim.finding is Finding.WORSE and claim.role is not Role.SECONDARY for claim in claims)
+    if decided.verdict == "do_not_ship" and not is_loss:
+        return Tone.OPEN
+    return DECISION_TONES[decided.verdict]
 
 
 def _reading(read: Read | None) -> str:
@@ -169,11 +196,9 @@ def _reading(read: Read | None) -> str:
 
 def _split(document: Document) -> Split:
     ratio, diagnosis = document.sample_ratio, document.diagnosis
-    is_watched = diagnosis is not None and document.read is not None and not document.read.is_final
-    found = diagnosis.p_value if diagnosis is not None and is_watched else ratio.p_value
     causes = [] if diagnosis is None else [cause.sentence for cause in diagnosis.causes[:MOST_CAUSES]]
     ringing = [] if diagnosis is None else [_ringing(each) for each in diagnosis.segments]
-    return _judged_split(ratio, figures.p_value(found), causes, ringing)
+    return _judged_split(ratio, figures.p_value(split_p_value(document)), causes, ringing)
 
 
 def _ringing(segment: RingingSegment) -> str:
@@ -199,12 +224,17 @@ def _judged_split(
 
 
 def _assignment(document: Document) -> list[str]:
-    balanced = document.rerandomised
+    balanced, clusters = document.rerandomised, document.clusters
     return [
-        *([] if document.clusters is None else document.clusters.notes),
+        *([] if clusters is None else [_clusters(clusters), *clusters.notes]),
         *([] if document.bandit is None else document.bandit.notes),
         *([] if balanced is None else [balanced.sentence]),
     ]
+
+
+def _clusters(clusters: Clusters) -> str:
+    counts = ", ".join(f"{arm} {count:,}" for arm, count in clusters.counts.items())
+    return f"Assigned as a whole, by arm ({clusters.assigned}): {counts}. The split is tested on these."
 
 
 def _excluded(excluded: Excluded) -> list[str]:

@@ -12,12 +12,24 @@ from assay.web import (
     project,
     recut,
     report,
+    report_actions,
     shared,
 )
 
 
 def mount(app: FastAPI) -> None:
     """Adds the pages, their files, and pages for failures; call it after failures have been translated."""
-    for section in (assets, documentation, home, archive, project, experiment, recut, report, shared):
+    for section in (
+        assets,
+        documentation,
+        home,
+        archive,
+        project,
+        experiment,
+        recut,
+        report,
+        report_actions,
+        shared,
+    ):
         app.include_router(section.router)
     failures.install(app)

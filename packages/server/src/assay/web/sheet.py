@@ -11,10 +11,10 @@ from assay.analysis.errors import NoSubject
 from assay.analysis.schemas import FrozenReportOut, ResultOut, Subject
 from assay.experiments.plan import Plan
 from assay.experiments.schemas import ExperimentOut
-from assay.web.experiment_page import METHODS
 from assay.web.interval_plot import Mark, Tick
 from assay.web.metric_card import ComparisonLine, MetricCard
 from assay.web.phrases import counted, utc
+from assay.web.planned_card import METHODS
 from assay.web.results import Results, finished
 
 
@@ -72,7 +72,7 @@ class Sheet:
     Attributes:
         is_approved: Whether somebody has put a name to it.
         ticks: Of the scale that all intervals share.
-        problems: Metrics without a result, as sentences.
+        problems: Metrics without a result, and words that the drawn lift does not bear, as sentences.
     """
 
     title: str
@@ -133,7 +133,7 @@ def sheet(frozen: FrozenReportOut) -> Sheet:
         control=labels[document.control],
         ticks=[] if results.plot is None else results.plot.ticks,
         metrics=list(_lines(results, document)),
-        problems=list(_problems(document)),
+        problems=[*_problems(document), *_warnings(results.metrics)],
         facts=list(_facts(frozen, experiment, results)),
         made=utc(report.made_at),
         made_at=int(report.made_at.timestamp()),
@@ -198,6 +198,14 @@ def _problems(document: Document) -> Iterator[str]:
     for metric in document.metrics:
         if metric.failure is not None:
             yield f"{metric.name} could not be computed: {metric.failure.sentence}"
+
+
+def _warnings(cards: Sequence[MetricCard]) -> Iterator[str]:
+    """Where the drawn lift says something else of 0 than the word beside it."""
+    for card in cards:
+        for line in card.comparisons:
+            if line.warning is not None:
+                yield f"{card.name}, {line.label}. {line.warning}"
 
 
 def _facts(frozen: FrozenReportOut, experiment: ExperimentOut, results: Results) -> Iterator[Fact]:

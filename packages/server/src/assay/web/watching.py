@@ -54,7 +54,9 @@ def watched(document: Document, labels: Mapping[str, str], *, now: datetime) -> 
 
 def _double(document: Document) -> str:
     double, units = document.excluded.in_several_arms, sum(arm.units for arm in document.arms)
-    share = percent(double / (double + units)) if double + units else percent(None)
+    if double + units == 0:
+        return "No unit has come in yet."
+    share = percent(double / (double + units))
     return f"{share} of the units were seen in several arms ({double:,} of {double + units:,})."
 
 
@@ -74,6 +76,9 @@ def _losses(arrivals: Arrivals) -> Iterator[str]:
     for name, count in arrivals.rejected.items():
         yield f"{counted(count, 'refused event names', 'refused events name')} “{name}”."
     if arrivals.rejected_reason is not None:
-        yield f"The newest of them was refused because: {arrivals.rejected_reason}"
+        yield (
+            f"The newest of them was refused because: {arrivals.rejected_reason}. All of them, with reasons: "
+            "assay events rejected list."
+        )
     if arrivals.problem is not None:
         yield f"Events are not sealed at the moment: {arrivals.problem}"

@@ -5,7 +5,23 @@ import json
 from typing import Any
 
 from assay.cli.client import POLL_SECONDS, Client, connected
-from assay.cli.console import Format, err, out, print_json, table
+from assay.cli.console import Format, err, minute, out, print_json, table
+
+WORDS = {
+    "rejected": "rejected, see `assay events rejected list`",
+    "buffered": "in the database, not sealed yet",
+    "sealed": "moved into the lake since the beginning",
+    "sealed_repeated": "of these in the lake already",
+    "rows": "rows in the lake now",
+    "files": "files in the lake now",
+    "bytes": "bytes in the lake now",
+    "lag_seconds": "age of the oldest that is not sealed, seconds",
+    "ahead": "whose sender's clock ran ahead",
+    "max_ahead_seconds": "the furthest of them, seconds",
+    "sealed_at": "last sealed",
+    "error": "why sealing does not succeed",
+    "error_at": "since",
+}
 
 
 def show_status(project: str, environment: str, *, url: str, output: Format) -> None:
@@ -14,7 +30,7 @@ def show_status(project: str, environment: str, *, url: str, output: Format) -> 
     if output is Format.JSON:
         print_json(json.dumps(status, indent=2))
     else:
-        rows = [[name.replace("_", " "), _shown(value)] for name, value in status.items()]
+        rows = [[WORDS.get(name, name), _shown(name, value)] for name, value in status.items()]
         out.print(table(f"Events of {project}/{environment}", ["", ""], rows))
 
 
@@ -49,8 +65,10 @@ async def _finished(client: Client, address: str) -> None:
         task = await client.get(address)
 
 
-def _shown(value: object) -> str:
+def _shown(name: str, value: object) -> str:
     match value:
+        case str() if name.endswith("_at"):
+            return minute(value)
         case None:
             return "-"
         case int():

@@ -11,7 +11,7 @@ from typing import Any
 
 from assay.cli import mapping, tables
 from assay.cli.checkpoint import Checkpoint, state_directory
-from assay.cli.client import Client, connected
+from assay.cli.client import Client, EventsRefused, connected
 from assay.cli.console import Format, err, print_json, progress
 
 BATCH_ROWS = 1_000
@@ -60,7 +60,11 @@ def load(order: Load, *, output: Format) -> None:
     """Loads files and says what became of their rows."""
     files = tables.find(order.patterns)
     outcome = Outcome(Counter(), [])
-    asyncio.run(_load(order, files, outcome))
+    try:
+        asyncio.run(_load(order, files, outcome))
+    except KeyboardInterrupt:
+        err.print("Stopped; the same command goes on where it was, and nothing is counted twice.")
+        raise
     counts = {each: outcome.verdicts[each] for each in ("accepted", "repeated", "rejected")}
     if output is Format.JSON:
         print_json(json.dumps({"files": len(files), "skipped": outcome.skipped, **counts}, indent=2))
@@ -69,17 +73,21 @@ def load(order: Load, *, output: Format) -> None:
     if output is Format.TABLE:
         before = f", {outcome.skipped:,} loaded before" if outcome.skipped else ""
         err.print(", ".join(f"{count:,} {name}" for name, count in counts.items()) + before)
+    if counts["rejected"]:
+        raise EventsRefused(counts["rejected"])
 
 
 async def _load(order: Load, files: Sequence[Path], outcome: Outcome) -> None:
     async with connected(order.url) as client:
         for file in files:
+            header = tables.header(file)
             columns = mapping.choose(
-                tables.header(file),
+                header,
                 given=order.given,
                 constant=order.constant,
                 with_properties=order.with_properties,
             )
+            mapping.require_an_event(header, columns)
             checkpoint = Checkpoint(state_directory(), file, order.task(columns))
             if order.restart:
                 checkpoint.rows = 0

@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 from assay.cli.client import connected
-from assay.cli.console import Format, err, out, print_json, table
+from assay.cli.console import Format, err, minute, out, print_json, table
 
 REJECTED = "/api/v1/events/rejected"
 SHOWN_CHARACTERS = 80
@@ -17,7 +17,7 @@ def show(*, limit: int, project: str, environment: str, url: str, output: Format
     if output is Format.JSON:
         print_json(json.dumps(items, indent=2))
         return
-    rows = [[item["reason"], item["body"][:SHOWN_CHARACTERS], item["received_at"]] for item in items]
+    rows = [[item["reason"], item["body"][:SHOWN_CHARACTERS], minute(item["received_at"])] for item in items]
     out.print(table("", ["reason", "sent", "received"], rows))
 
 

@@ -13,7 +13,7 @@ from rich.markup import escape
 from assay.cli.client import POLL_SECONDS, Client
 from assay.cli.commands.flag import InvalidFlagOption, Place, change_line, share_of
 from assay.cli.commands.resources import UnreadableFile, json_object
-from assay.cli.console import Format, err, out, print_json, table
+from assay.cli.console import Format, err, minute, out, print_json, table
 
 BASIS_POINTS = 10_000
 SIGNS = {"ok": "[green]✓[/]", "warning": "[yellow]![/]", "blocking": "[red]✗[/]"}
@@ -258,14 +258,15 @@ def _facts(found: Mapping[str, Any]) -> list[list[str]]:
         ["metrics", ", ".join(found["metrics"])],
     ]
     if phase is not None:
+        since = minute(phase["started_at"])
         facts += [
-            ["phase", f"{phase['number']}, since {phase['started_at']}, covers {phase['coverage']:.2%}"],
+            ["phase", f"{phase['number']}, since {since}, covers {phase['coverage']:.2%}"],
             ["plan hash", phase["plan_hash"]],
         ]
     if departure is not None and departure["fields"]:
         facts.append(["deviates in", ", ".join(departure["fields"])])
     if found["outcome"] is not None:
-        facts.append(["outcome", f"{found['outcome']} on {found['ended_at']}"])
+        facts.append(["outcome", f"{found['outcome']} on {minute(found['ended_at'])}"])
     return facts
 
 
@@ -291,6 +292,6 @@ def _entry_line(entry: Mapping[str, Any]) -> str:
         name: value for name, value in entry["body"].items() if name not in {"changes", "state"} and value
     }
     said = ", ".join(f"{name} {value}" for name, value in body.items())
-    parts = [entry["at"], entry["actor"], entry["kind"], *([said] if said else [])]
+    parts = [minute(entry["at"]), entry["actor"], entry["kind"], *([said] if said else [])]
     note = f": {entry['note']}" if entry["note"] else ""
     return escape("  ".join(parts) + note)

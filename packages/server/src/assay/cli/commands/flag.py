@@ -13,7 +13,7 @@ from rich.markup import escape
 
 from assay.cli.client import Client, ServerProblem, connected
 from assay.cli.commands.resources import json_object
-from assay.cli.console import Format, err, out, print_json, table
+from assay.cli.console import Format, err, minute, out, print_json, table
 from assay.shared.errors import Invalid
 
 T = TypeVar("T")
@@ -86,7 +86,8 @@ def show(place: Place, key: str, *, output: Format) -> None:
     if published is None:
         out.print(f"{key} is not published in {place.environment}")
     else:
-        out.print(f"{key} in {place.environment}, revision {published['number']} of {published['at']}")
+        revision = f"revision {published['number']} of {minute(published['at'])}"
+        out.print(f"{key} in {place.environment}, {revision}")
         out.print_json(json.dumps(published["document"]))
     print_changes(state["changes"], none="The draft is what is served.")
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from rich.markup import escape
 
 from assay.cli.client import Client, connected
-from assay.cli.console import Format, err, out, print_json, table
+from assay.cli.console import Format, err, minute, out, print_json, table
 from assay.shared.errors import NotFound
 
 T = TypeVar("T")
@@ -50,7 +50,7 @@ class Shelf:
         if output is Format.JSON:
             print_json(json.dumps(found, indent=2))
             return
-        rows = [[each["id"], each["title"], each["made_at"], _approval(each)] for each in found]
+        rows = [[each["id"], each["title"], minute(each["made_at"]), _approval(each)] for each in found]
         out.print(table("", ["id", "title", "made", "approved"], rows))
 
     def approve(self, report: str, *, output: Format) -> None:
@@ -86,7 +86,7 @@ class Shelf:
             return
         # The address alone on standard output, so that it can be passed on.
         out.print(f"{self.url.rstrip('/')}{made['path']}", highlight=False, soft_wrap=True)
-        err.print(f"Works until {made['expires_at']}; whoever has it can read the report")
+        err.print(f"Works until {minute(made['expires_at'])}; whoever has it can read the report")
 
     def links(self, report: str, *, output: Format) -> None:
         """Prints the links to a report."""
@@ -99,7 +99,7 @@ class Shelf:
             print_json(json.dumps(found, indent=2))
             return
         rows = [
-            [each["id"], each["name"], each["prefix"], each["expires_at"], each["revoked_at"] or ""]
+            [each["id"], each["name"], each["prefix"], minute(each["expires_at"]), _revoked(each)]
             for each in found
         ]
         out.print(table("", ["id", "name", "begins with", "until", "revoked"], rows))
@@ -147,10 +147,14 @@ def _tell(found: Mapping[str, Any], sentence: str, *, output: Format) -> None:
         err.print(sentence)
 
 
+def _revoked(link: Mapping[str, Any]) -> str:
+    return "" if link["revoked_at"] is None else minute(link["revoked_at"])
+
+
 def _approval(report: Mapping[str, Any]) -> str:
     if report["approved_at"] is None:
         return "not approved"
-    return f"approved by {report['approved_by']} on {report['approved_at']}"
+    return f"approved by {report['approved_by']} on {minute(report['approved_at'])}"
 
 
 async def _all(client: Client, address: str) -> list[dict[str, Any]]:

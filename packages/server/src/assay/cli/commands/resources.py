@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from assay.analysis.document import Document
-from assay.cli.client import Client, connected
-from assay.cli.console import Format, err, out, print_json, progress, table
+from assay.cli.client import Client, EventsRefused, connected
+from assay.cli.console import Format, err, minute, out, print_json, progress, table
 from assay.cli.report import report
 from assay.shared.errors import Invalid
 
@@ -101,7 +101,7 @@ def show_looks(project: str, experiment: str, *, url: str, output: Format) -> No
         return
     rows = [
         [
-            each["at"],
+            minute(each["at"]),
             each["actor"],
             "exploratory" if each["is_exploratory"] else "planned reading",
             "before its end" if each["is_early"] else "",
@@ -121,6 +121,8 @@ def send_events(file: Path, *, project: str, environment: str, url: str) -> None
         err.print(line, style="yellow", markup=False)
     counted = ", ".join(f"{tally[name]:,} {name}" for name in ("accepted", "repeated", "rejected"))
     err.print(counted)
+    if tally["rejected"]:
+        raise EventsRefused(tally["rejected"])
 
 
 async def _items(path: str, url: str) -> list[dict[str, Any]]:
@@ -194,7 +196,7 @@ async def _send(file: Path, *, project: str, environment: str, url: str) -> tupl
             for verdict in answer["verdicts"]:
                 tally[verdict["verdict"]] += 1
                 if verdict["reason"] is not None:
-                    rejections.append(f"rejected {verdict['id']}: {verdict['reason']}")
+                    rejections.append(f"rejected {verdict['id'] or 'without id'}: {verdict['reason']}")
 
         async with connected(url) as client:
             await client.send(_lines(file), project=project, environment=environment, sent=sent)
@@ -234,4 +236,4 @@ def json_object(file: Path) -> dict[str, Any]:
 
 def _cell(item: Mapping[str, Any], column: str) -> str:
     value = item["definition"]["kind"] if column == "kind" else item[column]
-    return str(value)
+    return minute(value) if column.endswith("_at") and value is not None else str(value)

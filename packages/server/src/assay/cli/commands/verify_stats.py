@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from rich.text import Text
 
 from assay.cli.console import Format, err, out, print_json, progress, table
 from assay.shared.errors import Invalid
@@ -49,7 +50,7 @@ def _print(report: Report) -> None:
             f"{outcome.measured:.4f}",
             f"{outcome.lower:.4f} .. {outcome.upper:.4f}",
             f"{outcome.trials:,}",
-            "[green]ok[/]" if outcome.passed else "[bold red]FAILED[/]",
+            Text("ok", "green") if outcome.passed else Text("FAILED", "bold red"),
         ]
         for outcome in sorted(report.outcomes, key=lambda outcome: outcome.must_fail)
     ]

@@ -6,7 +6,10 @@ const POLL_MILLISECONDS = 700;
 const POLL_AFTER_FAILURE_MILLISECONDS = 3000;
 
 const ages = new Intl.RelativeTimeFormat("en", { numeric: "always" });
-const moments = new Intl.DateTimeFormat(undefined, { dateStyle: "long", timeStyle: "short" });
+// With its zone, since beside it stand days and causes in UTC.
+const moments = new Intl.DateTimeFormat(undefined, {
+  day: "numeric", month: "long", year: "numeric", hour: "2-digit", minute: "2-digit", timeZoneName: "short",
+});
 
 function age(at) {
   const seconds = (Date.now() - at) / 1000;
