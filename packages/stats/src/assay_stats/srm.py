@@ -106,8 +106,8 @@ def sample_ratio_over_batches(
         shares = planned / planned.sum(axis=-1, keepdims=True)
         expected = np.where(shares > 0, shares * each.units[..., None], np.inf).min(axis=-1)
     tested = (each.reason_codes == 0) & (expected >= fewest_expected)
-    statistic = np.where(tested, each.statistic, 0.0).sum(axis=-1)
-    freedom = np.where(tested, each.degrees_of_freedom, 0.0).sum(axis=-1)
+    statistic: Floats = np.where(tested, each.statistic, 0.0).sum(axis=-1)
+    freedom: Floats = np.where(tested, each.degrees_of_freedom, 0.0).sum(axis=-1)
     codes = first_reason((~tested.any(axis=-1), Reason.NO_INFORMATION))
     tail: Floats = scipy.special.gammaincc(np.maximum(freedom, 1.0) / 2, statistic / 2)
     return SampleRatio(
