@@ -174,7 +174,7 @@ async def test_a_table_that_fails_blanks_its_own_metrics_alone(
     by_key = {metric["metric"]: metric for metric in found["metrics"]}
     assert by_key["spent"]["arms"][0]["mean"] > 0
     assert by_key["lost"]["comparisons"] == []
-    assert "no file matches" in str(by_key["lost"])
+    assert f"no file matches {str(folder / 'orders.parquet')!r}" in by_key["lost"]["failure"]["sentence"]
 
 
 async def test_an_experiment_needs_a_table_of_exposures(

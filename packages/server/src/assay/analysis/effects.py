@@ -15,6 +15,8 @@ from assay.analysis.methods import Finding, Role
 from assay_stats.heterogeneity import Heterogeneity, segment_heterogeneity
 
 LEVEL = 0.95
+REACH = float(norm.ppf((1 + LEVEL) / 2))
+"""Standard errors on either side of an estimate."""
 # With fewer, how far true effects scatter is hardly known, and a prior would be a guess in disguise.
 FEWEST_FOR_A_PRIOR = 5
 JUDGED = frozenset({Finding.BETTER, Finding.WORSE, Finding.OPEN, Finding.WITHIN_MARGIN})
@@ -108,7 +110,7 @@ def together(lifts: Sequence[float], errors: Sequence[float]) -> Together | None
     found = segment_heterogeneity(np.array(lifts), np.array(errors) ** 2, level=LEVEL)
     if not np.isfinite(found.pooled):
         return None
-    reach = float(norm.ppf((1 + LEVEL) / 2)) * float(found.pooled_error)
+    reach = REACH * float(found.pooled_error)
     return Together(
         pooled=float(found.pooled),
         pooled_low=float(found.pooled) - reach,

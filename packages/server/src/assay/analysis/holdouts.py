@@ -7,6 +7,7 @@ from math import hypot
 
 from assay.analysis import repository, service
 from assay.analysis.archive_schemas import EffectOut
+from assay.analysis.effects import REACH
 from assay.analysis.holdout_schemas import BesideOut, HoldoutReadingOut, HoldoutResultOut, SumOut, UnderOut
 from assay.analysis.models import PastEffect
 from assay.core.database import ReadSession
@@ -15,9 +16,6 @@ from assay.experiments.holding import Under
 from assay.experiments.holdouts import FromHoldout, Standing, standing_of
 from assay.experiments.schemas import ExperimentOut
 from assay_engine import HoldoutArm
-
-# Two-sided 95 % of the normal distribution.
-REACH = 1.959963984540054
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ class HoldoutPlace(Place):
     @property
     def address(self) -> str:
         """Where it is."""
-        return f"/api/v1/projects/{self.project}/environments/{self.environment}/holdouts/{self.key}"
+        return self.of(self.key)
 
     def of(self, key: str) -> str:
         """Where a holdout is in this environment."""
