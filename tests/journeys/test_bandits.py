@@ -9,81 +9,46 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
-import httpx2
-import psycopg
 import pytest
 
-from assay.core.database import libpq_url
-from assay.core.embedded import start
-from assay_engine import CompiledRuleset, Context, compile_ruleset, evaluate
-from journey_support import data_folder, running_assay
+from assay_engine import CompiledRuleset, Context, evaluate
 
-PROJECT = "/api/v1/projects/default"
+from .past_shop import DAYS, PROJECT, World, running_world
+
 KEY = "headline"
 PLACE = f"{PROJECT}/experiments/{KEY}"
-DAYS = 14
 ORDERS = {"old": 0.10, "new": 0.20}
 VISITORS = (600, 1600, 1600)
 AT_MOST_SECONDS = 60
 
 
-@dataclass(frozen=True, slots=True)
-class World:
-    """A running Assay, its database, and when the bandit began."""
-
-    http: httpx2.Client
-    database_url: str
-    began_at: datetime
-
-    def post(self, path: str, body: Any, **headers: str) -> Any:
-        """The answer to a request that must succeed."""
-        answer = self.http.post(path, json=body, headers=headers)
-        assert answer.is_success, answer.text
-        return answer.json()
-
-    def turn(self, statement: str, *values: Any) -> None:
-        """Moves what happened, which no request can."""
-        with psycopg.connect(libpq_url(self.database_url), options="-csearch_path=assay") as connection:
-            connection.execute(statement.encode(), values)
-
-    def epochs(self) -> list[dict[str, Any]]:
-        return self.http.get(f"{PLACE}/epochs").raise_for_status().json()["items"]
-
-
 @pytest.fixture(scope="module")
 def world() -> Iterator[World]:
-    settings = {"ASSAY_RESULTS_REFRESH_SECONDS": "0"}
-    with (
-        data_folder() as data,
-        start(data.parent / "postgres", durable=False, note="a journey") as postgres,
-        running_assay(data, settings=settings | {"ASSAY_DATABASE_URL": postgres.url}) as assay,
-        httpx2.Client(base_url=assay.url, timeout=30) as http,
-    ):
-        yield World(http, postgres.url, datetime.now(UTC) - timedelta(days=DAYS, hours=-2))
+    with running_world({"ASSAY_RESULTS_REFRESH_SECONDS": "0"}) as world:
+        yield world
 
 
 def test_the_better_arm_gets_the_units_and_is_shipped(world: World) -> None:
     planned(world)
     world.post(f"{PLACE}/start", {}, **{"If-Match": "*"})
-    begin_at(world, world.began_at)
+    world.begin_at(KEY, world.began_at)
     world.turn("UPDATE bandit_epoch SET began_at = %s", world.began_at)
     visit(world, 0, {"old": 0.5, "new": 0.5})
     regular = served(world, "regular", {})
 
-    early = analysed(world)
+    early = world.analysed(KEY)
     for epoch in (1, 2):
         reweighed(world, epoch)
-        visit(world, epoch, world.epochs()[-1]["weights"])
-        analysed(world)
-    begin_at(world, world.began_at - timedelta(hours=3))
-    result = analysed(world)
+        visit(world, epoch, epochs(world)[-1]["weights"])
+        world.analysed(KEY)
+    world.begin_at(KEY, world.began_at - timedelta(hours=3))
+    result = world.analysed(KEY)
 
-    weights = [epoch["weights"]["new"] for epoch in world.epochs()]
+    weights = [epoch["weights"]["new"] for epoch in epochs(world)]
     claim = result["document"]["metrics"][0]["comparisons"][0]["claim"]
     ratio, diagnosis = result["document"]["sample_ratio"], result["document"]["diagnosis"]
     assert weights[0] == 0.5
@@ -96,9 +61,9 @@ def test_the_better_arm_gets_the_units_and_is_shipped(world: World) -> None:
     assert result["decision"]["verdict"] == "ship"
     assert [batch["is_compared"] for batch in result["document"]["bandit"]["batches"]] == [True] * 3
     assert served(world, "regular", {}) == regular
-    assert share_of_new(datafile(world)) > 0.9
+    assert share_of_new(world.datafile()) > 0.9
     assert 'id="weights"' in world.http.get(f"/projects/default/experiments/{KEY}").text
-    assert json.loads(printed(world, "--format", "json"))["items"] == world.epochs()
+    assert json.loads(printed(world, "--format", "json"))["items"] == epochs(world)
     assert "stayed" not in printed(world)
 
     world.post(f"{PLACE}/complete", {"outcome": "SHIPPED", "arm": "new"}, **{"If-Match": "*"})
@@ -133,18 +98,17 @@ def planned(world: World) -> None:
     world.post(f"{PROJECT}/experiments", draft)
 
 
-def begin_at(world: World, at: datetime) -> None:
-    world.turn("UPDATE experiment SET started_at = %s", at)
-    world.turn("UPDATE experiment_phase SET started_at = %s", at)
+def epochs(world: World) -> list[dict[str, Any]]:
+    return world.http.get(f"{PLACE}/epochs").raise_for_status().json()["items"]
 
 
 def reweighed(world: World, epoch: int) -> None:
     """Ends the epoch now, and sets its end to a day after its begin once the worker has done it."""
     world.turn("UPDATE experiment_due SET at = %s WHERE action = 'reweigh' AND state = 'WAITING'", now())
-    assert eventually(lambda: len(world.epochs()) == epoch + 1), world.epochs()
-    last = world.epochs()[-1]
+    assert eventually(lambda: len(epochs(world)) == epoch + 1), epochs(world)
+    last = epochs(world)[-1]
     assert last["moved"], last
-    assert eventually(lambda: share_of_new(datafile(world)) > 0.85)
+    assert eventually(lambda: share_of_new(world.datafile()) > 0.85)
     begun = world.began_at + timedelta(days=epoch)
     world.turn("UPDATE bandit_epoch SET began_at = %s WHERE number = %s", begun, epoch + 1)
 
@@ -154,12 +118,10 @@ def visit(world: World, epoch: int, weights: Mapping[str, float]) -> None:
 
     Of any hundred as many order as the rate says, so that neither salt nor chance hides the truth.
     """
-    ruleset = datafile(world)
+    ruleset = world.datafile()
     arms = {arm: visitors(ruleset, epoch, arm, round(VISITORS[epoch] * weights[arm])) for arm in ORDERS}
     batch = [event for arm, units in arms.items() for event in visits(world, epoch, arm, units)]
-    for first in range(0, len(batch), 1000):
-        part = batch[first : first + 1000]
-        assert world.post("/api/v1/events", part)["accepted"] == len(part)
+    world.send(batch)
 
 
 def visitors(ruleset: CompiledRuleset, epoch: int, arm: str, wanted: int) -> list[str]:
@@ -190,10 +152,6 @@ def served(world: World, unit: str, attributes: Mapping[str, Any]) -> str:
     )
 
 
-def datafile(world: World) -> CompiledRuleset:
-    return compile_ruleset(world.http.get("/api/v1/datafile").raise_for_status().content)
-
-
 def printed(world: World, *options: str) -> str:
     """What the command line says of the weights."""
     command = [sys.executable, "-m", "assay", "experiment", "weights", KEY]
@@ -206,14 +164,6 @@ def printed(world: World, *options: str) -> str:
 def share_of_new(ruleset: CompiledRuleset) -> float:
     answers = [evaluate(ruleset, KEY, Context.of(f"new:{unit}", {}), now=now()) for unit in range(400)]
     return sum(answer.variant == "new" for answer in answers) / len(answers)
-
-
-def analysed(world: World) -> dict[str, Any]:
-    place = f"{PLACE}/results"
-    task = world.post(place, {})["id"]
-    assert eventually(lambda: world.http.get(f"{place}/{task}").json()["state"] == "COMPLETED")
-    document = world.http.get(f"{place}/{task}/document").json()["document"]
-    return {"document": document, "decision": document["decisions"][0]}
 
 
 def eventually(holds: Callable[[], bool]) -> bool:

@@ -6,24 +6,17 @@ shop's two weeks lie.
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
-import httpx2
-import psycopg
 import pytest
 
-from assay.core.database import libpq_url
-from assay.core.embedded import start
-from assay_engine import CompiledRuleset, Context, compile_ruleset, evaluate
-from journey_support import data_folder, running_assay
+from assay_engine import CompiledRuleset, Context, evaluate
 
-PROJECT = "/api/v1/projects/default"
-DAYS = 14
+from .past_shop import DAYS, PROJECT, World, running_world
+
 VISITORS_PER_ARM = 1200
-BATCH_EVENTS = 1000
 ORDERS, REFUNDS = 0.10, 0.05
 METHODS: dict[str, dict[str, Any]] = {
     "fixed": {"kind": "fixed"},
@@ -35,41 +28,9 @@ METHODS: dict[str, dict[str, Any]] = {
 LOOKS = {"fixed": 2, "group_sequential": 4, "always_valid": 3, "bayesian": 2}
 
 
-@dataclass(frozen=True, slots=True)
-class World:
-    """A running Assay, its database, and when its experiments began."""
-
-    http: httpx2.Client
-    database_url: str
-    began_at: datetime
-
-    def post(self, path: str, body: Any, **headers: str) -> Any:
-        """The answer to a request that must succeed."""
-        answer = self.http.post(path, json=body, headers=headers)
-        assert answer.is_success, answer.text
-        return answer.json()
-
-    def begin_at(self, experiment: str, at: datetime) -> None:
-        """Moves a start, which no request can."""
-        with psycopg.connect(libpq_url(self.database_url), options="-csearch_path=assay") as connection:
-            connection.execute("UPDATE experiment SET started_at = %s WHERE key = %s", (at, experiment))
-            connection.execute(
-                "UPDATE experiment_phase SET started_at = %s "
-                "WHERE experiment_id = (SELECT id FROM experiment WHERE key = %s)",
-                (at, experiment),
-            )
-
-
 @pytest.fixture(scope="module")
 def world() -> Iterator[World]:
-    with (
-        data_folder() as data,
-        start(data.parent / "postgres", durable=False, note="a journey") as postgres,
-        running_assay(data, settings={"ASSAY_DATABASE_URL": postgres.url}) as assay,
-        httpx2.Client(base_url=assay.url, timeout=30) as http,
-    ):
-        # Until the two weeks are over two hours are left, so that no look but the last is the planned end.
-        world = World(http, postgres.url, datetime.now(UTC) - timedelta(days=DAYS, hours=-2))
+    with running_world() as world:
         furnish(world)
         yield world
 
@@ -151,7 +112,7 @@ def datafile(world: World, key: str, *, is_split: bool) -> CompiledRuleset:
     """What an SDK evaluates with, once the flag's last publication has come as far as delivery."""
     deadline = time.monotonic() + 120
     while True:
-        compiled = compile_ruleset(world.http.get("/api/v1/datafile").raise_for_status().content)
+        compiled = world.datafile()
         found = evaluate(compiled, key, Context.of("anybody", {}), now=datetime.now(UTC))
         if (found.experiment == key) == is_split:
             return compiled
@@ -179,12 +140,10 @@ def looked_at(
     """The look that decided, or the last: each comes when its part of the visitors has been there."""
     for look in range(1, looks + 1):
         part = slice(VISITORS_PER_ARM * (look - 1) // looks, VISITORS_PER_ARM * look // looks)
-        send(
-            world, [event for arm in arms for event in visits(world, key, arm, arms[arm], part, orders[arm])]
-        )
+        world.send([event for arm in arms for event in visits(world, key, arm, arms[arm], part, orders[arm])])
         if look == looks:
             world.begin_at(key, world.began_at - timedelta(hours=3))
-        found = analysed(world, key)
+        found = world.analysed(key)
         if found["decision"]["verdict"] == "ship" or look == looks:
             return found
     raise AssertionError
@@ -201,25 +160,6 @@ def visits(
         for name, share in (("orders", rate), ("refunds", REFUNDS)):
             if int((number + 1) * share) > int(number * share):
                 yield {"kind": "event", "id": f"{units[number]}:{name}", "name": name} | common
-
-
-def send(world: World, events: list[dict[str, Any]]) -> None:
-    for first in range(0, len(events), BATCH_EVENTS):
-        batch = events[first : first + BATCH_EVENTS]
-        assert world.post("/api/v1/events", batch)["accepted"] == len(batch)
-
-
-def analysed(world: World, key: str) -> dict[str, Any]:
-    """A result of now: its id, its document and what it says of the new arm."""
-    place = f"{PROJECT}/experiments/{key}/results"
-    task = world.post(place, {})["id"]
-    deadline = time.monotonic() + 120
-    while (state := world.http.get(f"{place}/{task}").json()["state"]) != "COMPLETED":
-        assert state != "FAILED"
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    document = world.http.get(f"{place}/{task}/document").json()["document"]
-    return {"task": task, "document": document, "decision": document["decisions"][0]}
 
 
 def claim_of(document: dict[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ import numpy as np
 from ibis.expr.types import Table, Value
 
 from assay.analysis.assignment import ARM
-from assay.analysis.clustered import BETWEEN, by_arm_of, merged
+from assay.analysis.clustered import BETWEEN, by_arm_of, each_once, merged
 from assay.analysis.collected import Batches, Collected, Cut, Looks, Segment
 from assay.analysis.conditions import FIRST_AT
 from assay.analysis.plan import Batching, MetricPlan, Plan
@@ -68,7 +68,7 @@ def folded(collected: Collected, plan: Plan) -> Collected:
         collected,
         whole=_folded(collected.whole, plan),
         segments=segments,
-        looks=_folded_looks(collected.looks, plan),
+        looks=each_once(collected.looks, lambda found: _folded_looks(found, plan)),
     )
 
 
@@ -113,24 +113,19 @@ def _folded(cut: Cut, plan: Plan) -> Cut:
     )
 
 
-def _folded_looks(looks: Mapping[str, Looks], plan: Plan) -> dict[str, Looks]:
-    # All metrics share one walk over the days.
-    made: dict[int, Looks] = {}
-    for found in looks.values():
-        if id(found) not in made:
-            entered = _units(found.units, plan)
-            made[id(found)] = Looks(
-                found.days,
-                {arm: reduce(add, series.values()) for arm, series in by_arm_of(found.units).items()},
-                {block: merged(moments) for block, moments in found.moments.items()},
-                batches={
-                    metric.key: _stacked(metric, found.moments[metric.key], entered, plan)
-                    for metric in plan.metrics
-                    if metric.key in found.moments
-                },
-                batch_units=entered,
-            )
-    return {key: made[id(found)] for key, found in looks.items()}
+def _folded_looks(found: Looks, plan: Plan) -> Looks:
+    entered = _units(found.units, plan)
+    return Looks(
+        found.days,
+        {arm: reduce(add, series.values()) for arm, series in by_arm_of(found.units).items()},
+        {block: merged(moments) for block, moments in found.moments.items()},
+        batches={
+            metric.key: _stacked(metric, found.moments[metric.key], entered, plan)
+            for metric in plan.metrics
+            if metric.key in found.moments
+        },
+        batch_units=entered,
+    )
 
 
 def _stacked(

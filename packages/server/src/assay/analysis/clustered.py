@@ -3,7 +3,7 @@
 While data are read, each arm of each cluster stands for an arm of its own; afterwards they are folded.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from operator import add
@@ -84,7 +84,7 @@ def folded(collected: Collected, plan: Plan, error_unit: str) -> Collected:
         segments=[
             Segment(each.dimension, each.label, _folded_cut(each.cut, plan)) for each in collected.segments
         ],
-        looks=_folded_looks(collected.looks, plan),
+        looks=each_once(collected.looks, lambda found: _folded_looks(found, plan)),
         error_unit=error_unit,
     )
 
@@ -92,6 +92,13 @@ def folded(collected: Collected, plan: Plan, error_unit: str) -> Collected:
 def merged(found: Mapping[str, JointMoments]) -> dict[str, JointMoments]:
     """Per arm, of labels that begin with it."""
     return {arm: reduce(add, parts.values()) for arm, parts in by_arm_of(found).items()}
+
+
+def each_once(looks: Mapping[str, Looks], fold: Callable[[Looks], Looks]) -> dict[str, Looks]:
+    """The looks of each metric folded; metrics that share one walk over the days go on sharing it."""
+    walks = {id(found): found for found in looks.values()}
+    made = {walk: fold(found) for walk, found in walks.items()}
+    return {key: made[id(found)] for key, found in looks.items()}
 
 
 def by_arm_of(found: Mapping[str, T]) -> dict[str, dict[str, T]]:
@@ -132,22 +139,17 @@ def _folded_cut(cut: Cut, plan: Plan) -> Cut:
     )
 
 
-def _folded_looks(looks: Mapping[str, Looks], plan: Plan) -> dict[str, Looks]:
-    # All metrics share one walk over the days.
-    made: dict[int, Looks] = {}
-    for found in looks.values():
-        if id(found) not in made:
-            made[id(found)] = Looks(
-                found.days,
-                {arm: reduce(add, series.values()) for arm, series in by_arm_of(found.units).items()},
-                {block: merged(moments) for block, moments in found.moments.items()},
-                {
-                    metric.key: _totals(metric, found.moments[metric.key], plan)
-                    for metric in plan.metrics
-                    if metric.key in found.moments
-                },
-            )
-    return {key: made[id(found)] for key, found in looks.items()}
+def _folded_looks(found: Looks, plan: Plan) -> Looks:
+    return Looks(
+        found.days,
+        {arm: reduce(add, series.values()) for arm, series in by_arm_of(found.units).items()},
+        {block: merged(moments) for block, moments in found.moments.items()},
+        {
+            metric.key: _totals(metric, found.moments[metric.key], plan)
+            for metric in plan.metrics
+            if metric.key in found.moments
+        },
+    )
 
 
 def _totals(metric: MetricPlan, found: Mapping[str, JointMoments], plan: Plan) -> dict[str, ClusterTotals]:

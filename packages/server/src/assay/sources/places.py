@@ -50,6 +50,7 @@ def matching_files(folder: Path, pattern: str, allowed: Allowed) -> list[Path]:
     try:
         found = sorted(path for path in base.glob(pattern) if path.is_file())
     except (ValueError, NotImplementedError) as error:
+        # What `glob` says of a pattern that is none.
         raise UnreadableTable(f"pattern {pattern!r} cannot be read: {error}", value=pattern) from error
     if not found:
         raise UnreadableTable(f"no file matches {str(base / pattern)!r}", value=pattern)
