@@ -1,8 +1,8 @@
-from dataclasses import replace
 from random import Random
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from assay_engine import Ruleset, evaluate_all, loads
 from assay_engine.rules.check import check, errors

@@ -136,7 +136,7 @@ def test_the_schema_knows_every_key_operator_and_bucketer_of_the_parser() -> Non
     assert set(document["properties"]) == set(limits._RULESET)  # pyright: ignore[reportPrivateUsage]  # the two must not drift
     assert set(definitions["flag"]["properties"]) == set(limits._FLAG)  # pyright: ignore[reportPrivateUsage]  # likewise
     assert set(definitions["rule"]["properties"]) == set(limits._RULE)  # pyright: ignore[reportPrivateUsage]  # likewise
-    assert set(definitions["split"]["properties"]) == limits._SPLIT  # pyright: ignore[reportPrivateUsage]  # likewise
+    assert set(definitions["split"]["properties"]) == set(limits._SPLIT)  # pyright: ignore[reportPrivateUsage]  # likewise
     assert definitions["condition"]["oneOf"][0]["properties"]["operator"]["enum"] == list(Operator)
     assert definitions["bucketing"]["properties"]["bucketer"]["enum"] == list(BucketerName)
     assert document["properties"]["flags"]["maxItems"] == limits.MOST_FLAGS

@@ -4,9 +4,11 @@ It reads the model, not the compiled functions, and gives its own answer; a prop
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias, assert_never
+
+from msgspec.structs import replace
 
 from assay_engine.bucketing import prepare as prepare_bucket
 from assay_engine.context import ASSIGNMENTS, Context

@@ -4,12 +4,11 @@ import json
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from enum import StrEnum
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any, TypeAlias, TypeVar, cast
 
 from assay_engine.model import AttributePath
 from assay_engine.values import (
-    LARGEST_INTEGER,
     JsonValue,
     Scalar,
     freeze,
@@ -116,16 +115,6 @@ def read_at(step: str, parse: Callable[[object], T], value: object) -> T:
         raise error.within(step) from error
 
 
-def read_optional(fields: JsonObject, name: str, parse: Callable[[object], T]) -> T | None:
-    """A value parsed, or None where the key is absent."""
-    if name not in fields:
-        return None
-    try:
-        return parse(fields[name])
-    except DatafileError as error:
-        raise error.within(name) from error
-
-
 def by_value(choices: type[E]) -> Mapping[str, E]:
     """The members of an enumeration by value: the enumeration itself takes several steps to look one up."""
     return {each.value: each for each in choices}
@@ -220,15 +209,6 @@ def as_number(value: object) -> float:
     if is_finite_number(value) and abs(value) <= LARGEST_NUMBER:
         return value
     raise DatafileError(f"{shown(value)} is not a number up to {LARGEST_NUMBER}")
-
-
-def read_whole(
-    fields: JsonObject, name: str, default: int = 0, *, least: int = 0, most: int = LARGEST_INTEGER
-) -> int:
-    """A whole number between two bounds; the default where the key is absent."""
-    if name not in fields:
-        return default
-    return read_at(name, partial(as_whole, least=least, most=most), fields[name])
 
 
 def as_whole(value: object, *, least: int, most: int) -> int:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from assay_engine.bucketing import unit_text
 from assay_engine.context import Context
 from assay_engine.model import Holdout, Ruleset
-from assay_engine.records import record
+from assay_engine.records import Record
 from assay_engine.results import Evaluation, MetHoldout
 from assay_engine.rules.operators import read
 
@@ -22,8 +22,7 @@ class HoldoutArm(StrEnum):
     OPEN = "open"
 
 
-@record
-class HoldoutExposure:
+class HoldoutExposure(Record, frozen=True):
     """A unit met a holdout: what to send as an exposure of `experiment` in the arm `variant`."""
 
     experiment: str

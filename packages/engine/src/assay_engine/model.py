@@ -1,13 +1,14 @@
 """The rule model: what an environment's flags, segments, layers and holdouts say."""
 
 from collections.abc import Mapping
-from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
 
+from msgspec import field
+
 from assay_engine.context import TARGETING_KEY
-from assay_engine.records import record
+from assay_engine.records import Record
 from assay_engine.values import FlagType, JsonValue, Scalar
 
 # Basis points: a share of 30 % is 3,000 of 10,000.
@@ -88,8 +89,7 @@ class MissingUnit(StrEnum):
     FIRST = "first"  # the first range, never as an exposure
 
 
-@record
-class Clause:
+class Clause(Record, frozen=True):
     """One test of one attribute against values.
 
     `attribute` is a path: `("plan",)`, or `("address", "city")` inside a nested object.
@@ -104,36 +104,31 @@ class Clause:
     missing: Missing = Missing.UNKNOWN
 
 
-@record
-class AllOf:
+class AllOf(Record, frozen=True):
     """Holds when every condition does; an empty one holds."""
 
     conditions: tuple["Condition", ...]
 
 
-@record
-class AnyOf:
+class AnyOf(Record, frozen=True):
     """Holds when at least one condition does; an empty one does not."""
 
     conditions: tuple["Condition", ...]
 
 
-@record
-class Not:
+class Not(Record, frozen=True):
     """Holds when its condition is known not to: NOT moves inward (De Morgan) down to the clauses."""
 
     condition: "Condition"
 
 
-@record
-class InSegment:
+class InSegment(Record, frozen=True):
     """Holds for the members of a segment; everybody else is known not to be one."""
 
     segment: str
 
 
-@record
-class Range:
+class Range(Record, frozen=True):
     """Bucket values from `low` (inside) to `high` (inside when closed)."""
 
     low: float
@@ -141,8 +136,7 @@ class Range:
     bounds: Bounds = Bounds.HALF_OPEN
 
 
-@record
-class Bucketing:
+class Bucketing(Record, frozen=True):
     """How a unit becomes a number: a named bucketer, its salt, the attribute hashed, the modulus."""
 
     salt: str
@@ -151,24 +145,21 @@ class Bucketing:
     total: int = BASIS_POINTS
 
 
-@record
-class InBucket:
+class InBucket(Record, frozen=True):
     """Holds when the unit's bucket value lies in one of the ranges; unknown without the unit."""
 
     bucketing: Bucketing
     ranges: tuple[Range, ...]
 
 
-@record
-class Prerequisite:
+class Prerequisite(Record, frozen=True):
     """Holds when another flag is enabled and serves one of these variants in the same context."""
 
     flag: str
     variants: tuple[str, ...]
 
 
-@record
-class JsonLogic:
+class JsonLogic(Record, frozen=True):
     """An imported JsonLogic expression with flagd's operators: the one escape hatch.
 
     As a condition it holds when its result is truthy. As what a rule serves, its result names the variant.
@@ -182,16 +173,14 @@ class JsonLogic:
 Condition: TypeAlias = Clause | AllOf | AnyOf | Not | InSegment | InBucket | Prerequisite | JsonLogic
 
 
-@record
-class Schedule:
+class Schedule(Record, frozen=True):
     """When a rule applies: from `starts_at` (inside) until `ends_at` (outside), both aware; None is open."""
 
     starts_at: datetime | None = None
     ends_at: datetime | None = None
 
 
-@record
-class SplitRange:
+class SplitRange(Record, frozen=True):
     """A part of the bucket line and the variant it gets; None leaves it free, and the walk goes on."""
 
     low: float
@@ -200,8 +189,7 @@ class SplitRange:
     bounds: Bounds = Bounds.HALF_OPEN
 
 
-@record
-class Sticky:
+class Sticky(Record, frozen=True):
     """A unit keeps the variant it was given under `version`; one assigned below `minimum` is left out.
 
     `experiment` is under whose name assignments are kept; None is the split's own. A split that is nobody's
@@ -213,8 +201,7 @@ class Sticky:
     experiment: str | None = None
 
 
-@record
-class Windows:
+class Windows(Record, frozen=True):
     """Time cut into windows, in each of which a unit is bucketed anew (a switchback).
 
     `block` windows in a row share one hash and lie evenly around the bucket line, so that a unit meets every
@@ -226,8 +213,7 @@ class Windows:
     block: int = 1
 
 
-@record
-class Split:
+class Split(Record, frozen=True):
     """Variants by bucket: ranges touch one another and cover the whole line.
 
     `exposes` is the attribute that names who is exposed, where that is not the unit which is assigned: the
@@ -244,8 +230,7 @@ class Split:
     missing_unit: MissingUnit = MissingUnit.STANDARD
 
 
-@record
-class ServeVariant:
+class ServeVariant(Record, frozen=True):
     """Everyone gets this variant."""
 
     variant: str
@@ -254,8 +239,7 @@ class ServeVariant:
 Serve: TypeAlias = ServeVariant | Split | JsonLogic
 
 
-@record
-class Held:
+class Held(Record, frozen=True):
     """Which holdouts go on keeping units out of what an experiment has left behind.
 
     Attributes:
@@ -267,8 +251,7 @@ class Held:
     holdouts: tuple[str, ...]
 
 
-@record
-class Rule:
+class Rule(Record, frozen=True):
     """Serves its variant or split when schedule, prerequisites and condition all hold."""
 
     id: str
@@ -280,16 +263,14 @@ class Rule:
     held: Held | None = None
 
 
-@record
-class Variant:
+class Variant(Record, frozen=True):
     """A named value of a flag."""
 
     name: str
     value: JsonValue
 
 
-@record
-class Flag:
+class Flag(Record, frozen=True):
     """A flag in one environment: the first rule that serves something decides, then `fallthrough`.
 
     Without a `fallthrough`, or disabled without an `off` variant, the application's own default applies.
@@ -305,8 +286,7 @@ class Flag:
     metadata: Mapping[str, Scalar] = field(default_factory=dict[str, Scalar])
 
 
-@record
-class Segment:
+class Segment(Record, frozen=True):
     """A named set of units: the included, less the excluded, and whoever else meets the condition."""
 
     id: str
@@ -316,8 +296,7 @@ class Segment:
     condition: Condition | None = None
 
 
-@record
-class LayerSlice:
+class LayerSlice(Record, frozen=True):
     """The part of a layer, half-open, that one experiment may use."""
 
     experiment: str
@@ -325,8 +304,7 @@ class LayerSlice:
     high: int
 
 
-@record
-class Layer:
+class Layer(Record, frozen=True):
     """Experiments that exclude one another: each unit falls in at most one slice."""
 
     id: str
@@ -334,8 +312,7 @@ class Layer:
     slices: tuple[LayerSlice, ...] = ()
 
 
-@record
-class Holdout:
+class Holdout(Record, frozen=True):
     """Units kept out of experiments: all of them when `experiments` is None, else those named."""
 
     id: str
@@ -348,8 +325,7 @@ class Holdout:
         return self.experiments is None or experiment in self.experiments
 
 
-@record
-class Ruleset:
+class Ruleset(Record, frozen=True):
     """All that evaluation needs of one environment at one revision."""
 
     flags: tuple[Flag, ...] = ()

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from functools import cache, lru_cache, partial
 from typing import TypeGuard, cast
 
-from assay_engine.context import TARGETING_KEY
 from assay_engine.fields import (
     LARGEST_NUMBER,
     LONGEST_KEY,
@@ -33,18 +32,14 @@ from assay_engine.fields import (
     read_member,
     read_name,
     read_object,
-    read_optional,
     read_record,
     read_scalar,
-    read_whole,
     shown,
     text_up_to,
 )
 from assay_engine.model import (
-    BASIS_POINTS,
     AllOf,
     AnyOf,
-    AttributePath,
     Bounds,
     BucketerName,
     Bucketing,
@@ -108,14 +103,11 @@ _SHARED = frozenset({str, int, bool})
 _MOST_SHARED = 4
 _BOOLEANS = frozenset({bool})
 _SERVE = frozenset({"variant", "split", "jsonlogic", "fractional"})
-_BUCKETING = frozenset({"bucketer", "salt", "unit", "total"})
-_SPLIT = _BUCKETING | {"ranges", "experiment", "layer", "sticky", "windows", "exposes", "missing_unit"}
 _FRACTIONAL = frozenset({BucketerName.FLAGD_1, BucketerName.FLAGD_2, BucketerName.FLAGD_3})
 
-_BUCKETERS, _MISSING_UNITS = by_value(BucketerName), by_value(MissingUnit)
+_BUCKETERS = by_value(BucketerName)
 # Read once: an enumeration looks its members up anew each time.
-_BOOLEAN, _STANDARD = FlagType.BOOLEAN, MissingUnit.STANDARD
-_XD, _FLAGD_3 = BucketerName.XD, BucketerName.FLAGD_3
+_BOOLEAN, _FLAGD_3 = FlagType.BOOLEAN, BucketerName.FLAGD_3
 
 
 def ruleset_from_json(document: object, read_flag: Callable[[object], Flag] | None = None) -> Ruleset:
@@ -278,34 +270,13 @@ def _serve_variant(name: str) -> ServeVariant:
 
 
 def _split(document: object) -> Split:
-    fields = read_object(document, _SPLIT, needs=("salt", "ranges"))
-    return Split(
-        bucketing=_bucketing_in(fields),
-        ranges=read_at("ranges", _split_ranges, fields["ranges"]),
-        experiment=read_optional(fields, "experiment", read_name),
-        layer=read_optional(fields, "layer", read_name),
-        sticky=read_optional(fields, "sticky", _sticky),
-        windows=read_optional(fields, "windows", _windows),
-        exposes=read_optional(fields, "exposes", read_attribute),
-        missing_unit=read_choice(fields, "missing_unit", _MISSING_UNITS, _STANDARD),
-    )
+    fields = read_record(document, _SPLIT, needs=("salt", "ranges"))
+    bucketing = Bucketing(**{name: fields.pop(name) for name in _BUCKETING if name in fields})
+    return Split(bucketing, **fields)
 
 
 def _bucketing(document: object) -> Bucketing:
-    return _bucketing_in(read_object(document, _BUCKETING, needs=("salt",)))
-
-
-def _bucketing_in(fields: JsonObject) -> Bucketing:
-    return Bucketing(
-        salt=read_at("salt", _salt, fields["salt"]),
-        bucketer=read_choice(fields, "bucketer", _BUCKETERS, _XD),
-        unit=_unit(fields),
-        total=read_whole(fields, "total", BASIS_POINTS, least=1, most=LARGEST_NUMBER),
-    )
-
-
-def _unit(fields: JsonObject) -> AttributePath:
-    return read_at("unit", read_attribute, fields["unit"]) if "unit" in fields else (TARGETING_KEY,)
+    return Bucketing(**read_record(document, _BUCKETING, needs=("salt",)))
 
 
 def _split_range(document: object) -> SplitRange:
@@ -325,21 +296,11 @@ def _held(document: object) -> Held:
 
 
 def _sticky(document: object) -> Sticky:
-    fields = read_object(document, frozenset({"version", "minimum", "experiment"}))
-    return Sticky(
-        read_whole(fields, "version", 0, most=MOST_VALUES),
-        read_whole(fields, "minimum", 0, most=MOST_VALUES),
-        read_optional(fields, "experiment", read_name),
-    )
+    return Sticky(**read_record(document, _STICKY))
 
 
 def _windows(document: object) -> Windows:
-    fields = read_object(document, frozenset({"minutes", "anchor", "block"}), needs=("minutes", "anchor"))
-    return Windows(
-        read_whole(fields, "minutes", least=1, most=LONGEST_WINDOW_MINUTES),
-        read_at("anchor", _moment, fields["anchor"]),
-        read_whole(fields, "block", 1, least=1, most=MOST_WINDOWS_IN_BLOCK),
-    )
+    return Windows(**read_record(document, _WINDOWS, needs=("minutes", "anchor")))
 
 
 def _schedule(document: object) -> Schedule:
@@ -409,9 +370,8 @@ def _as_it_is(value: object) -> object:
     return value
 
 
-_salt = text_up_to(LONGEST_UNIT)
-_split_ranges = array_of(_split_range, MOST_RANGES)
 _whole = partial(as_whole, least=0, most=LARGEST_INTEGER)
+_version = partial(as_whole, least=0, most=MOST_VALUES)
 
 _RULESET: Readers = {
     "format": _format,
@@ -463,6 +423,28 @@ _CLAUSE: Readers = {
 }
 _IN_BUCKET: Readers = {"bucket": _bucketing, "ranges": array_of(_range, MOST_RANGES)}
 _PREREQUISITE: Readers = {"flag": as_key, "variants": array_of(read_name, MOST_VARIANTS)}
+_BUCKETING: Readers = {
+    "bucketer": one_of(_BUCKETERS),
+    "salt": text_up_to(LONGEST_UNIT),
+    "unit": read_attribute,
+    "total": partial(as_whole, least=1, most=LARGEST_NUMBER),
+}
+_SPLIT: Readers = {
+    **_BUCKETING,
+    "ranges": array_of(_split_range, MOST_RANGES),
+    "experiment": read_name,
+    "layer": read_name,
+    "sticky": _sticky,
+    "windows": _windows,
+    "exposes": read_attribute,
+    "missing_unit": one_of(by_value(MissingUnit)),
+}
+_STICKY: Readers = {"version": _version, "minimum": _version, "experiment": read_name}
+_WINDOWS: Readers = {
+    "minutes": partial(as_whole, least=1, most=LONGEST_WINDOW_MINUTES),
+    "anchor": _moment,
+    "block": partial(as_whole, least=1, most=MOST_WINDOWS_IN_BLOCK),
+}
 _SERVE_VARIANT: Readers = {"variant": read_name}
 _RANGE: Readers = {"low": as_number, "high": as_number, "bounds": one_of(by_value(Bounds))}
 _SPLIT_RANGE: Readers = {**_RANGE, "variant": _name_or_none}

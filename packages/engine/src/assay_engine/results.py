@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from assay_engine.records import record
+from assay_engine.records import Record
 from assay_engine.values import FlagType, JsonValue
 
 
@@ -25,16 +25,14 @@ class ErrorCode(StrEnum):
     GENERAL = "GENERAL"
 
 
-@record
-class MetHoldout:
+class MetHoldout(Record, frozen=True):
     """A holdout before a rule that the unit came to, and whether it keeps the unit out."""
 
     id: str
     is_held: bool
 
 
-@record
-class Evaluation:
+class Evaluation(Record, frozen=True):
     """A flag's answer for one context; shared between callers and never changed.
 
     Attributes:

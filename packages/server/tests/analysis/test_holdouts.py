@@ -9,6 +9,7 @@ import ibis
 import numpy as np
 import pytest
 import scipy.stats
+from msgspec import structs
 
 from assay.analysis.document import Document
 from assay.analysis.experiment import plan_of, watch_events
@@ -199,13 +200,13 @@ def test_another_share_or_a_new_begin_makes_a_new_standing() -> None:
 
 
 def test_the_share_of_a_holdout_is_that_of_its_bucketers_line() -> None:
-    closed = replace(a_holdout(9, "a"), range=Range(0, 9, Bounds.CLOSED))
+    closed = structs.replace(a_holdout(9, "a"), range=Range(0, 9, Bounds.CLOSED))
     percent = Bucketing("q", bucketer=BucketerName.FLAGSMITH)
 
     assert share_of(a_holdout(500, "a")) == 0.05
     assert share_of(closed) == 0.001
-    assert share_of(replace(a_holdout(25, "a"), bucketing=percent)) == 0.25
-    assert share_of(replace(a_holdout(0, "a"), range=Range(-5, 20_000))) == 1
+    assert share_of(structs.replace(a_holdout(25, "a"), bucketing=percent)) == 0.25
+    assert share_of(structs.replace(a_holdout(0, "a"), range=Range(-5, 20_000))) == 1
 
 
 def test_an_experiment_is_under_a_holdout_that_names_it_while_it_or_its_remains_are_served() -> None:

@@ -1,6 +1,6 @@
 """The answers a flag can give, made the same way for the compiled walk and for its explanation."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from assay_engine.context import TARGETING_KEY
 from assay_engine.model import Flag, MissingUnit, Rule, Split
@@ -27,10 +27,10 @@ def assigned_in(split: Split) -> str | None:
     return split.sticky.experiment or split.experiment
 
 
-def _remembered_as(split: Split | None) -> str | None:
+def _remembered_as(split: Split) -> str | None:
     """Under which name the unit's variant is to be remembered; None for nobody's exposure."""
-    holder = None if split is None else assigned_in(split)
-    if split is None or split.sticky is None or split.experiment is None or holder is None:
+    holder = assigned_in(split)
+    if split.sticky is None or split.experiment is None or holder is None:
         return None
     return assignment_key(holder, split.sticky.version)
 
@@ -62,7 +62,7 @@ def served(
         rule_id=rule.id if rule else None,
         experiment=experiment,
         is_exposure=experiment is not None,
-        assignment=_remembered_as(split),
+        assignment=None if split is None else _remembered_as(split),
         holdouts=holdouts,
     )
 

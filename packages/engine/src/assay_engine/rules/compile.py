@@ -5,10 +5,12 @@ Every possible answer is made here: a walk returns one of them and builds nothin
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import NamedTuple, TypeAlias, TypeVar, assert_never, cast
+
+from msgspec.structs import replace
 
 from assay_engine.model import (
     Clause,

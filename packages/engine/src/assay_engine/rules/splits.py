@@ -2,11 +2,11 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import TypeAlias
 
 import mmh3
+from msgspec.structs import replace
 
 from assay_engine.bucketing import XD_LENGTH, prepare, unit_text, xd_prefix
 from assay_engine.context import ASSIGNMENTS
@@ -22,7 +22,7 @@ from assay_engine.model import (
     Sticky,
     Windows,
 )
-from assay_engine.records import record
+from assay_engine.records import Record
 from assay_engine.results import Evaluation, MetHoldout
 from assay_engine.rules.answers import assignment_key
 from assay_engine.rules.clauses import Reader, reader
@@ -31,15 +31,13 @@ from assay_engine.rules.generate import Values
 from assay_engine.windows import placed_by
 
 
-@record
-class Met:
+class Met(Record, frozen=True):
     """A rule's answer when it serves nothing, but holdouts were met: the walk goes on and remembers them."""
 
     holdouts: tuple[MetHoldout, ...]
 
 
-@record
-class Guard:
+class Guard(Record, frozen=True):
     """The holdouts before a rule, the first of which that holds a unit ends the matter.
 
     Attributes:
@@ -60,8 +58,7 @@ Decide: TypeAlias = Callable[[Values, datetime], Outcome]
 Place: TypeAlias = Callable[[float], Evaluation | None]
 
 
-@record
-class Answers:
+class Answers(Record, frozen=True):
     """The answers a split can give: one per range, one per variant kept, and those for a missing unit."""
 
     by_range: tuple[Evaluation | None, ...]

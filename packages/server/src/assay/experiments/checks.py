@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from msgspec import structs
+
 from assay.assignments.keeping import path_name
 from assay.experiments import layers, splitting
 from assay.experiments.allocating import KINDS
@@ -279,10 +281,10 @@ def _rule(facts: Facts) -> Check:
 def _problems(facts: Facts, flag: Flag, changed: Flag, rule: str) -> Iterator[str]:
     where = f"flag {flag.key!r}, rule {rule!r}"
     flags = tuple(changed if each is flag else each for each in facts.served.flags)
-    for problem in errors(check_meaning(replace(facts.served, flags=flags))):
+    for problem in errors(check_meaning(structs.replace(facts.served, flags=flags))):
         if problem.where == where:
             yield problem.message
-    alone = replace(facts.served, flags=(changed,))
+    alone = structs.replace(facts.served, flags=(changed,))
     yield from (each.message for each in check(alone) if each.where == where and each not in errors([each]))
 
 

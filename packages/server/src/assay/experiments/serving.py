@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from msgspec import structs
+
 from assay.core.database import WriteSession
 from assay.experiments import layers, splitting
 from assay.experiments.errors import LayerMissing, RuleMissing
@@ -191,4 +193,4 @@ def _named(ruleset: Ruleset, place: Place) -> Sequence[Holdout]:
 
 
 def _joined(holdout: Holdout, experiment: str) -> Holdout:
-    return replace(holdout, experiments=(holdout.experiments or frozenset()) | {experiment})
+    return structs.replace(holdout, experiments=(holdout.experiments or frozenset()) | {experiment})

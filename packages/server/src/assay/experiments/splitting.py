@@ -6,8 +6,10 @@ of its own before the split, so that who may take part does not hang on the arm 
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import accumulate, pairwise
+
+from msgspec.structs import replace
 
 from assay_engine import Flag, Rule
 from assay_engine.model import (

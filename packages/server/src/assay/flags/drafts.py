@@ -1,8 +1,10 @@
 """A flag in one environment: its draft, what it serves, and the way from one to the other."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
+
+from msgspec.structs import replace
 
 from assay.audit.diff import Change, changes
 from assay.audit.schemas import ChangeOut

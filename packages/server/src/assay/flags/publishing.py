@@ -8,10 +8,11 @@ READ COMMITTED is enough for that, and nobody is sent away by a serialization fa
 import asyncio
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import anyio.to_thread
+from msgspec.structs import replace
 
 from assay.audit import service as audit
 from assay.core.database import ReadSession, WriteSession

@@ -1,8 +1,9 @@
 """What flags refer to and what they can serve: read off their rules, without a context."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import replace
 from typing import cast
+
+from msgspec.structs import replace
 
 from assay_engine import Flag, Rule, Ruleset
 from assay_engine.context import TARGETING_KEY

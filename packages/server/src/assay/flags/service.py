@@ -2,12 +2,13 @@
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any
 
 import anyio.to_thread
+from msgspec.structs import replace
 
 from assay.audit import service as audit
 from assay.core.database import ReadSession, WriteSession
