@@ -52,7 +52,7 @@ def test_a_trend_needs_units_and_three_periods_in_which_something_happens() -> N
 
     assert (few.interval, short.interval) == (None, None)
     assert "fewer than 100 units" in str(few.problem)
-    assert "fewer than three periods" in str(short.problem)
+    assert "happens on fewer than three days after first exposure" in str(short.problem)
 
 
 def test_steady_lifts_are_hardly_ever_called_trends_however_often_one_looks() -> None:

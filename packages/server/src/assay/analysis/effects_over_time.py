@@ -87,7 +87,7 @@ def trend(aging: Aging, *, alpha: float, minimum_units: int) -> Trend:
     busy = [at for at in range(_periods(aging)) if _is_busy(aging, at)]
     shown = _lifts_of(aging, range(_periods(aging)))
     if len(busy) < FEWEST_PERIODS:
-        return Trend(shown, None, "unknown", "something happens in fewer than three periods")
+        return Trend(shown, None, "unknown", _idle(aging.days))
     lifts = period_lifts(*_of_periods(aging, busy), is_ratio=aging.is_ratio)
     found = lift_trend(lifts, times=np.array(busy) * aging.days)
     if found.reason is not None:
@@ -112,6 +112,11 @@ def _always_valid(found: Estimate, units: float, alpha: float) -> AlwaysValidEst
         rho_squared=tuned_rho_squared(UNPLANNED_UNITS, level=1 - alpha),
         level=1 - alpha,
     )
+
+
+def _idle(days: int) -> str:
+    when = "on fewer than three days" if days == 1 else f"in fewer than three periods of {days} days"
+    return f"what is measured happens {when} after first exposure"
 
 
 def _few(minimum_units: int, days: int) -> str:

@@ -1,6 +1,6 @@
 """A result document as tables for the terminal."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from rich.console import Group, RenderableType
@@ -15,6 +15,7 @@ from assay.analysis.claimed import (
 )
 from assay.analysis.differing import Heterogeneity
 from assay.analysis.document import Adjusted, Comparison, Document, Estimate, MetricResult
+from assay.analysis.undecided import undecided_interactions, undecided_trends
 from assay.cli.console import table
 from assay.shared.numbers import MISSING, number, percent, points, probability
 
@@ -87,17 +88,28 @@ def _differing(document: Document) -> list[RenderableType]:
     """Segments side by side with what is believed of them, then a line per trend and per other experiment."""
     kinds = {metric.metric: metric for metric in document.metrics}
     ringing = {"differs", "fades", "grows"}
+    disturbances = (*document.novelty, *document.interactions)
     # What rings stands among the alarms below.
-    quiet = [each for each in (*document.novelty, *document.interactions) if each.finding not in ringing]
+    quiet = [each for each in disturbances if each.finding not in ringing and each.problem is None]
     lines = [*document.heterogeneity, *quiet]
     named = [each.experiment for each in document.shared_units if not each.is_tested]
     failure = document.disturbances_failure
     return [
         *(_shrunken(each, kinds[each.metric]) for each in document.heterogeneity),
         *(Text(each.sentence, "yellow" if each.finding in ringing else "dim") for each in lines),
+        *(Text(each, "dim") for each in _undecided(document, kinds)),
         *([Text(f"Units in common, not tested: {', '.join(named)}", "dim")] if named else []),
         *([Text(f"Novelty and interactions were not looked for: {failure}", "yellow")] if failure else []),
     ]
+
+
+def _undecided(document: Document, metrics: Mapping[str, MetricResult]) -> list[str]:
+    trends = undecided_trends(document.novelty, lambda each: f"{metrics[each.metric].name} in {each.arm}")
+    changes = undecided_interactions(
+        document.interactions,
+        lambda each: f"{metrics[each.metric].name} in {each.arm} with {each.other_arm} of {each.experiment}",
+    )
+    return [*trends, *changes]
 
 
 def _shrunken(found: Heterogeneity, metric: MetricResult) -> RenderableType:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from assay.analysis.differing import Heterogeneity, Interaction, Novelty, SegmentEffect
 from assay.analysis.document import Document, Estimate, MetricResult
+from assay.analysis.undecided import undecided_interactions, undecided_trends
 from assay.web import figures
 from assay.web.figures import PERCENT, Figure, Range
 from assay.web.phrases import counted
@@ -91,6 +92,7 @@ class Differing:
     """All of it.
 
     Attributes:
+        undecided: What cannot be said of which, in words.
         shared: Other experiments that had the same units, in words.
         problem: Why novelty and interactions were not looked for.
     """
@@ -98,6 +100,7 @@ class Differing:
     segments: Sequence[SegmentTable]
     novelty: Sequence[NoveltyLine]
     interactions: Sequence[InteractionLine]
+    undecided: Sequence[str]
     shared: Sequence[str]
     problem: str | None
 
@@ -111,8 +114,15 @@ def differing(document: Document, labels: Mapping[str, str]) -> Differing:
     metrics = {metric.metric: metric for metric in document.metrics}
     return Differing(
         segments=[_segments(each, metrics[each.metric], labels) for each in document.heterogeneity],
-        novelty=[_novelty(each, metrics[each.metric], labels) for each in document.novelty],
-        interactions=[_interaction(each, metrics[each.metric], labels) for each in document.interactions],
+        novelty=[
+            _novelty(each, metrics[each.metric], labels) for each in document.novelty if each.problem is None
+        ],
+        interactions=[
+            _interaction(each, metrics[each.metric], labels)
+            for each in document.interactions
+            if each.problem is None
+        ],
+        undecided=_undecided(document, metrics, labels),
         shared=[
             f"{counted(each.units, 'unit')} in common with {each.experiment}"
             + ("" if each.is_tested else ", which is not tested as others have more")
@@ -120,6 +130,26 @@ def differing(document: Document, labels: Mapping[str, str]) -> Differing:
         ],
         problem=document.disturbances_failure,
     )
+
+
+def _undecided(
+    document: Document, metrics: Mapping[str, MetricResult], labels: Mapping[str, str]
+) -> list[str]:
+    return [
+        *undecided_trends(document.novelty, lambda each: _of_trend(each, metrics[each.metric], labels)),
+        *undecided_interactions(
+            document.interactions, lambda each: _of_interaction(each, metrics[each.metric], labels)
+        ),
+    ]
+
+
+def _of_trend(found: Novelty, metric: MetricResult, labels: Mapping[str, str]) -> str:
+    return f"{metric.name}, {labels.get(found.arm, found.arm)}"
+
+
+def _of_interaction(found: Interaction, metric: MetricResult, labels: Mapping[str, str]) -> str:
+    arm = labels.get(found.arm, found.arm)
+    return f"{metric.name}, {arm} with {found.other_arm} of {found.experiment}"
 
 
 def finding_of(found: Heterogeneity | Novelty | Interaction) -> Finding:
@@ -156,7 +186,7 @@ def _novelty(found: Novelty, metric: MetricResult, labels: Mapping[str, str]) ->
     days = found.days_per_period * len(found.effects)
     units = counted(found.control_units + found.arm_units, "unit")
     return NoveltyLine(
-        title=f"{metric.name}, {labels.get(found.arm, found.arm)}",
+        title=_of_trend(found, metric, labels),
         units=f"{units} followed for {days} days" if days else units,
         finding=finding_of(found),
         ages=[
@@ -173,9 +203,8 @@ def _period(first: int, last: int) -> str:
 
 
 def _interaction(found: Interaction, metric: MetricResult, labels: Mapping[str, str]) -> InteractionLine:
-    arm = labels.get(found.arm, found.arm)
     return InteractionLine(
-        title=f"{metric.name}, {arm} with {found.other_arm} of {found.experiment}",
+        title=_of_interaction(found, metric, labels),
         finding=finding_of(found),
         cells=[
             (
