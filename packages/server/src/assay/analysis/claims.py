@@ -42,7 +42,7 @@ from assay.analysis.methods import (
     Role,
 )
 from assay.analysis.plan import Batching, Plan
-from assay.analysis.segmenting import heterogeneity
+from assay.analysis.segmenting import heterogeneity, uncut
 from assay.analysis.viewing import view
 from assay_stats.bayesian import BayesianEstimate
 from assay_stats.frequentist import delta_lift
@@ -96,6 +96,9 @@ def concluded(
             "diagnosis": None if diagnosis is None else _diagnosis(diagnosis, plan),
             "exposures": [] if traffic is None else watched.exposures(traffic),
             "heterogeneity": heterogeneity(plan, collected),
+            "uncut": uncut(
+                plan, collected.segments, carried=None if traffic is None else list(traffic.segments)
+            ),
             "novelty": trends,
             "interactions": changes,
             "shared_units": disturbed.shared_units(disturbances),

@@ -383,6 +383,10 @@ class Document(Outgoing):
         default_factory=list[SegmentResult],
         description="The same cut by dimensions. Many cuts find something by chance alone.",
     )
+    uncut: list[str] = Field(
+        default_factory=list[str],
+        description="Dimensions of which no unit has a value, a sentence each, with those there are.",
+    )
     read: Read | None = Field(default=None, description="How claims are made.")
     clusters: Clusters | None = Field(default=None, description="Null where units were assigned one by one.")
     bandit: Bandit | None = Field(

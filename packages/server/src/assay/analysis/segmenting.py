@@ -13,7 +13,7 @@ import numpy as np
 
 from assay.analysis import compare
 from assay.analysis.asking import role_of
-from assay.analysis.collected import Collected, Segment, SegmentKind, kind_of, value_of
+from assay.analysis.collected import MISSING, Collected, Segment, SegmentKind, kind_of, value_of
 from assay.analysis.conclude import evidence_of
 from assay.analysis.decision_words import signed
 from assay.analysis.differing import Heterogeneity, SegmentEffect
@@ -58,6 +58,29 @@ def heterogeneity(plan: Plan, collected: Collected) -> list[Heterogeneity]:
     ]
     adjusted = holm([float(each.scattered.p_value) for each in asked])
     return [_answer(plan, each, float(p_value)) for each, p_value in zip(asked, adjusted, strict=True)]
+
+
+def uncut(plan: Plan, segments: Sequence[Segment], *, carried: Sequence[str] | None) -> list[str]:
+    """A sentence for every dimension of which no unit has a value.
+
+    Args:
+        carried: The properties that exposures do carry; None where they come from a table without events.
+    """
+    return [
+        f"No unit has a value of {each.key!r}, so the result cannot be cut by it{_instead(carried)}."
+        for each in plan.segments
+        if _is_empty(each.key, segments)
+    ]
+
+
+def _is_empty(dimension: str, segments: Sequence[Segment]) -> bool:
+    return {each.label for each in segments if each.dimension == dimension} == {MISSING}
+
+
+def _instead(carried: Sequence[str] | None) -> str:
+    if carried is None:
+        return ""
+    return f"; exposures carry {', '.join(carried)}" if carried else "; exposures carry no properties"
 
 
 def _asked(plan: Plan, metric: MetricPlan, arm: str, dimension: str, segments: Sequence[Segment]) -> _Asked:
@@ -147,6 +170,8 @@ def _problem(plan: Plan, asked: _Asked) -> str:
     large = [at for at, segment in enumerate(asked.segments) if _is_large(plan, asked.arm, segment)]
     reasons = [asked.effects[at].reason for at in large]
     unclear = next((reason for reason in reasons if reason is not None), None)
+    if _is_empty(asked.dimension, asked.segments):
+        return "no unit has a value of it"
     if len(large) < FEWEST_SEGMENTS or unclear is None:
         return f"fewer than two segments have {plan.reading.minimum_units} units in both arms"
     return unclear.sentence

@@ -29,6 +29,7 @@ def report(document: Document) -> RenderableType:
         *_warnings(document),
         *(_metric(metric, document) for metric in document.metrics),
         *(_segment(metric, document) for metric in document.metrics if document.segments),
+        *(Text(sentence, "yellow") for sentence in document.uncut),
         *_differing(document),
         *_arrivals(document),
         *_conclusions(document),
