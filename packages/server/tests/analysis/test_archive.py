@@ -136,6 +136,19 @@ async def test_past_effects_are_read_together(client: httpx2.AsyncClient, databa
     assert (summary["experiments"], summary["shipped"]) == (5, None)
 
 
+async def test_a_metric_without_results_has_no_effects_and_an_unknown_one_is_an_error(
+    client: httpx2.AsyncClient,
+) -> None:
+    await with_metric(client)
+
+    known = await client.get(f"{ROOT}/archive/metrics/orders")
+    unknown = await client.get(f"{ROOT}/archive/metrics/order")
+
+    assert (known.status_code, known.json()["effects"]) == (200, [])
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "metric_not_found")
+    assert unknown.json()["detail"].startswith("project 'default' has no metric 'order'; ")
+
+
 async def test_the_archive_is_searched(client: httpx2.AsyncClient, database: Database) -> None:
     await with_metric(client)
     await observed(client, database, "form", description="A shorter form", tags=["checkout"])

@@ -40,16 +40,20 @@ def test_a_forest_has_a_row_for_each_effect_and_one_for_all() -> None:
 
 
 async def test_the_page_finds_what_is_over(client: httpx2.AsyncClient) -> None:
+    orders = {"key": "orders", "name": "Orders", "definition": {"kind": "proportion", "event": "order"}}
+    (await client.post(f"{ROOT}/metrics", json=orders)).raise_for_status()
     body = DRAFT | {"description": "<b>Shorter form"}
     (await client.post(f"{ROOT}/experiments", json=body)).raise_for_status()
 
     found = await client.get("/projects/default/archive", params={"search": "short"})
     nothing = await client.get("/projects/default/archive", params={"search": "other"})
     metric = await client.get("/projects/default/archive", params={"metric": "orders"})
+    unknown = await client.get("/projects/default/archive", params={"metric": "order"})
 
     assert "/projects/default/experiments/e" in found.text
     assert "Nothing is found." in nothing.text
     assert "0 measured so far" in metric.text
+    assert (unknown.status_code, "has no metric" in unknown.text) == (404, True)
 
 
 async def test_an_experiment_shows_its_log_and_what_it_taught(client: httpx2.AsyncClient) -> None:

@@ -25,6 +25,7 @@ from assay.experiments import archive as past
 from assay.experiments import service as experiments
 from assay.experiments.archive import Archived, Sought
 from assay.experiments.schemas import SuggestedPrior
+from assay.metrics import service as metrics
 from assay.projects import service as projects
 
 if TYPE_CHECKING:
@@ -58,8 +59,9 @@ async def of_metric(tx: ReadSession, project: str, metric: str) -> PastEffectsOu
     """All effects on a metric, together and one by one.
 
     Raises:
-        ProjectNotFound: There is no such project.
+        ProjectNotFound, MetricNotFound: There is no such project, or it has no such metric.
     """
+    await metrics.get(tx, project, metric)
     over = {each.id: each for each in await past.concluded(tx, project)}
     rows = await repository.effects_on(tx, await _id(tx, project), metric)
     return _past(metric, [(over[row.experiment_id], row) for row in rows if row.experiment_id in over])
