@@ -38,6 +38,9 @@ class ArmUnits(Outgoing):
     """How many units an arm has."""
 
     arm: str
+    name: str | None = Field(
+        default=None, description="What sentences call it; null where that is the key, and in segments."
+    )
     weight: float
     units: int
 

@@ -15,7 +15,7 @@ from assay.analysis import compare
 from assay.analysis.asking import role_of
 from assay.analysis.collected import MISSING, Collected, Segment, SegmentKind, kind_of, value_of
 from assay.analysis.conclude import evidence_of
-from assay.analysis.decision_words import signed
+from assay.analysis.decision_words import NAMELESS, Names, called, signed
 from assay.analysis.differing import Heterogeneity, SegmentEffect
 from assay.analysis.methods import Role
 from assay.analysis.plan import MetricPlan, Plan
@@ -46,8 +46,12 @@ class _Asked:
     scattered: Scattered
 
 
-def heterogeneity(plan: Plan, collected: Collected) -> list[Heterogeneity]:
-    """The answers for every dimension, goal and arm that is not the control."""
+def heterogeneity(plan: Plan, collected: Collected, names: Names = NAMELESS) -> list[Heterogeneity]:
+    """The answers for every dimension, goal and arm that is not the control.
+
+    Args:
+        names: What sentences call the arms.
+    """
     asked = [
         _asked(plan, metric, arm.key, dimension.key, collected.segments)
         for dimension in plan.segments
@@ -57,7 +61,7 @@ def heterogeneity(plan: Plan, collected: Collected) -> list[Heterogeneity]:
         if arm.key != plan.control
     ]
     adjusted = holm([float(each.scattered.p_value) for each in asked])
-    return [_answer(plan, each, float(p_value)) for each, p_value in zip(asked, adjusted, strict=True)]
+    return [_answer(plan, each, float(p_value), names) for each, p_value in zip(asked, adjusted, strict=True)]
 
 
 def uncut(plan: Plan, segments: Sequence[Segment], *, carried: Sequence[str] | None) -> list[str]:
@@ -114,7 +118,7 @@ def _is_large(plan: Plan, arm: str, segment: Segment) -> bool:
     return smaller >= plan.reading.minimum_units
 
 
-def _answer(plan: Plan, asked: _Asked, adjusted: float) -> Heterogeneity:
+def _answer(plan: Plan, asked: _Asked, adjusted: float, names: Names) -> Heterogeneity:
     scattered = asked.scattered
     differs = bool(adjusted < plan.alpha)
     finding: Literal["differs", "chance", "unknown"] = (
@@ -131,7 +135,7 @@ def _answer(plan: Plan, asked: _Asked, adjusted: float) -> Heterogeneity:
         p_value=compare.number(scattered.p_value),
         adjusted_p_value=compare.number(adjusted),
         finding=finding,
-        sentence=_sentence(plan, asked, finding, adjusted),
+        sentence=_sentence(plan, asked, finding, adjusted, names),
         problem=None if scattered.reason is None else _problem(plan, asked),
     )
 
@@ -152,8 +156,8 @@ def _segment(plan: Plan, asked: _Asked, at: int) -> SegmentEffect:
     )
 
 
-def _sentence(plan: Plan, asked: _Asked, finding: str, adjusted: float) -> str:
-    what = f"The effect of {asked.arm} on {asked.metric.name}"
+def _sentence(plan: Plan, asked: _Asked, finding: str, adjusted: float, names: Names) -> str:
+    what = f"The effect of {called(asked.arm, names)} on {asked.metric.name}"
     if finding == "unknown":
         return (
             f"Whether {what[0].lower()}{what[1:]} differs by {asked.dimension} cannot be said: "
