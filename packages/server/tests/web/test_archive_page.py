@@ -15,7 +15,8 @@ DRAFT = {"key": "e", "name": "E", "arms": [{"key": "a"}, {"key": "b"}], "control
 
 def an_effect(number: int, lift: float) -> PastEffectOut:
     return PastEffectOut(
-        experiment=f"e{number}", name="E", ended_at=None, arm="b", role="goal", finding="open", lift=lift,
+        experiment=f"e{number}", name="E", ended_at=None, arm="b", role="goal", finding="open",
+        method="fixed", lift=lift,
         low=lift - 0.02, high=lift + 0.02, shrunk=lift / 2, shrunk_low=-0.01, shrunk_high=0.01,
     )  # fmt: skip
 

@@ -91,6 +91,22 @@ async def summary(tx: ReadSession, project: str) -> ArchiveSummaryOut:
     )
 
 
+def effect_out(row: PastEffect) -> EffectOut:
+    """An effect with the interval that its finding follows from."""
+    claimed = (row.claimed_lift, row.claimed_low, row.claimed_high)
+    lift, low, high = (row.lift, row.low, row.high) if row.method is None else claimed
+    return EffectOut(
+        metric=row.metric,
+        arm=row.arm,
+        role=row.role,
+        finding=row.finding,
+        method=row.method,
+        lift=lift,
+        low=low,
+        high=high,
+    )
+
+
 def _past(metric: str, known: Sequence[tuple[Archived, PastEffect]]) -> PastEffectsOut:
     from assay.analysis.effects import FEWEST_FOR_A_PRIOR, prior_of, together, win_rate  # noqa: PLC0415 — as above
 
@@ -120,7 +136,7 @@ def _suggested(found: PastEffectsOut, prior: PriorOut) -> SuggestedPrior:
 
 
 def _effect_out(each: Archived, row: PastEffect, found: "Together | None", at: int) -> PastEffectOut:
-    shrunk = None if found is None else found.shrunk[at]
+    shrunk, shown = None if found is None else found.shrunk[at], effect_out(row)
     return PastEffectOut(
         experiment=each.key,
         name=each.name,
@@ -128,9 +144,10 @@ def _effect_out(each: Archived, row: PastEffect, found: "Together | None", at: i
         arm=row.arm,
         role=Role(row.role).value,
         finding=row.finding,
-        lift=row.lift or 0.0,
-        low=row.low,
-        high=row.high,
+        method=shown.method,
+        lift=shown.lift,
+        low=shown.low,
+        high=shown.high,
         shrunk=None if shrunk is None else shrunk.lift,
         shrunk_low=None if shrunk is None else shrunk.low,
         shrunk_high=None if shrunk is None else shrunk.high,
@@ -159,7 +176,7 @@ def _summary(past: PastEffectsOut) -> MetricSummaryOut:
 
 
 def _archived(each: Archived, effects: Mapping[uuid.UUID, Sequence[PastEffect]]) -> ArchivedOut:
-    found = [EffectOut.model_validate(row) for row in effects.get(each.id, [])]
+    found = [effect_out(row) for row in effects.get(each.id, [])]
     return ArchivedOut(
         key=each.key,
         name=each.name,
