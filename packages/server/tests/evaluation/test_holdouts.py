@@ -273,3 +273,29 @@ async def test_what_came_of_everything_under_a_holdout_is_told_and_begins_anew_w
     assert [kept["low"], kept["high"]] == pytest.approx([before["low"], before["high"]])
     assert last["document"]["until"] == last["holdout"]["ended_at"]
     assert last["document"]["read"]["is_final"] is True
+
+
+async def test_a_report_keeps_what_had_run_under_the_holdout_by_then(shop: Shop) -> None:
+    await shop.open(share=5_000)
+    reading = {"metrics": ["spent"]}
+    await shop.http.put(f"{shop.environment}/holdouts/quarter/reading", json=reading)
+    await shop.visited(range(60))
+    found = await shop.result()
+    reports = f"{shop.root}/experiments/{NAME}/reports"
+
+    made = await shop.post(reports, {"result": found["task"]["id"], "title": "The quarter"}, 201)
+    await shop.post(f"{shop.root}/experiments/basket/complete", {"outcome": "ROLLED_BACK"})
+    subject = (await shop.http.get(f"{reports}/{made['id']}")).json()["subject"]
+    page = await shop.http.get(f"/projects/{shop.place.project}/experiments/{NAME}/reports/{made['id']}")
+    file = await shop.http.get(f"{reports}/{made['id']}/export", params={"format": "html"})
+    newest = await shop.http.get(f"/projects/{shop.place.project}/experiments/{NAME}")
+
+    told = [(each["key"], each["state"], each["outcome"]) for each in subject["beside"]["experiments"]]
+    assert told == [("page", "ACTIVE", None), ("basket", "ACTIVE", None)]
+    assert subject["beside"] == found["beside"]
+    assert subject["holdout"]["share"] == 0.5
+    for frozen in (page, file):
+        assert "Under this holdout" in frozen.text
+        assert "Basket" in frozen.text
+        assert "rolled back" not in frozen.text
+    assert "rolled back" in newest.text

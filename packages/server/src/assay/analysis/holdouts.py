@@ -8,8 +8,9 @@ from math import hypot
 from assay.analysis import repository, service
 from assay.analysis.archive import effect_out
 from assay.analysis.effects import REACH
-from assay.analysis.holdout_schemas import BesideOut, HoldoutReadingOut, HoldoutResultOut, SumOut, UnderOut
+from assay.analysis.holdout_schemas import BesideOut, HoldoutReadingOut, SumOut, UnderOut
 from assay.analysis.models import PastEffect
+from assay.analysis.schemas import HoldoutResultOut
 from assay.core.database import ReadSession
 from assay.experiments import holding
 from assay.experiments.holding import Under
