@@ -299,3 +299,24 @@ async def test_a_report_keeps_what_had_run_under_the_holdout_by_then(shop: Shop)
         assert "Basket" in frozen.text
         assert "rolled back" not in frozen.text
     assert "rolled back" in newest.text
+
+
+async def test_a_holdout_that_is_deleted_without_a_result_is_read_up_to_its_release(shop: Shop) -> None:
+    await shop.open(share=5_000)
+    at = f"{shop.environment}/holdouts/quarter"
+    await shop.http.put(f"{at}/reading", json={"metrics": ["spent"]})
+    await shop.visited(range(60))
+    released = await shop.http.patch(at, json={"experiments": []}, headers=MATCH)
+    assert released.status_code == 200, released.text
+    log = (await shop.http.get(f"{shop.root}/audit", params={"subject": "environments"})).json()["items"]
+    assert (await shop.http.delete(at, headers=MATCH)).status_code == 204
+    later = datetime.now(UTC)
+    exposed = {"kind": "exposure", "experiment": NAME, "variant": "open", "unit": "late"}
+    sent = [exposed | {"at": later.isoformat()}]
+    await shop.http.post("/api/v1/events", params=shop.place.query, json=sent)
+
+    found = await shop.result()
+
+    assert log[0]["action"] == "holdout.updated"
+    assert datetime.fromisoformat(found["holdout"]["ended_at"]) == datetime.fromisoformat(log[0]["at"])
+    assert sum(units(found).values()) == 60
