@@ -158,6 +158,28 @@ async def test_what_is_refused_is_told_as_partial_success(client: httpx2.AsyncCl
     assert "variant" in partial["errorMessage"]
 
 
+async def test_a_field_that_is_null_is_one_that_was_left_out(
+    client: httpx2.AsyncClient, database: Database
+) -> None:
+    nothing: dict[str, Any] = dict.fromkeys(
+        ("traceId", "spanId", "observedTimeUnixNano", "severityText", "body")
+    )
+    other = {"resourceLogs": [{"resource": None, "scopeLogs": None}, *logs(nothing)["resourceLogs"]]}
+    spans = traces("feature_flag", OLD | {"feature_flag.context.id": "u2"})
+    spans["resourceSpans"][0]["scopeSpans"][0]["spans"] += [{"name": "GET /", "events": None}]
+
+    answers = [
+        await client.post(LOGS, json=other),
+        await client.post(LOGS, json=logs(nothing | {"attributes": None})),
+        await client.post(LOGS, json={"resourceLogs": None}),
+        await client.post(TRACES, json=spans),
+    ]
+
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 200]
+    assert [answer.json().keys() for answer in answers] == [set(), {"partialSuccess"}, set(), set()]
+    assert {unit for _, _, unit, _ in await stored(database)} == {"u1", "u2"}
+
+
 @pytest.mark.parametrize("names", [NEW, OLD])
 async def test_events_of_spans_are_stored(
     client: httpx2.AsyncClient, database: Database, names: dict[str, Any]

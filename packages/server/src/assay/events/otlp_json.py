@@ -1,4 +1,7 @@
-"""OTLP in its JSON encoding; fields that are not known here are passed over, as the protocol asks."""
+"""OTLP in its JSON encoding; fields that are not known here are passed over, as the protocol asks.
+
+A field that is null is one that was left out: so says the mapping of Protocol Buffers to JSON.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
@@ -31,54 +34,54 @@ class _Attribute(msgspec.Struct):
 
 
 class _Resource(msgspec.Struct):
-    attributes: list[_Attribute] = []
+    attributes: list[_Attribute] | None = None
 
 
 class _LogRecord(msgspec.Struct, rename="camel"):
-    time_unix_nano: Integer = 0
-    observed_time_unix_nano: Integer = 0
-    event_name: str = ""
-    trace_id: str = ""
-    span_id: str = ""
-    attributes: list[_Attribute] = []
+    time_unix_nano: Integer | None = None
+    observed_time_unix_nano: Integer | None = None
+    event_name: str | None = None
+    trace_id: str | None = None
+    span_id: str | None = None
+    attributes: list[_Attribute] | None = None
 
 
 class _ScopeLogs(msgspec.Struct, rename="camel"):
-    log_records: list[_LogRecord] = []
+    log_records: list[_LogRecord] | None = None
 
 
 class _ResourceLogs(msgspec.Struct, rename="camel"):
     resource: _Resource | None = None
-    scope_logs: list[_ScopeLogs] = []
+    scope_logs: list[_ScopeLogs] | None = None
 
 
 class _Logs(msgspec.Struct, rename="camel"):
-    resource_logs: list[_ResourceLogs] = []
+    resource_logs: list[_ResourceLogs] | None = None
 
 
 class _SpanEvent(msgspec.Struct, rename="camel"):
-    name: str = ""
-    time_unix_nano: Integer = 0
-    attributes: list[_Attribute] = []
+    name: str | None = None
+    time_unix_nano: Integer | None = None
+    attributes: list[_Attribute] | None = None
 
 
 class _Span(msgspec.Struct, rename="camel"):
-    trace_id: str = ""
-    span_id: str = ""
-    events: list[_SpanEvent] = []
+    trace_id: str | None = None
+    span_id: str | None = None
+    events: list[_SpanEvent] | None = None
 
 
 class _ScopeSpans(msgspec.Struct):
-    spans: list[_Span] = []
+    spans: list[_Span] | None = None
 
 
 class _ResourceSpans(msgspec.Struct, rename="camel"):
     resource: _Resource | None = None
-    scope_spans: list[_ScopeSpans] = []
+    scope_spans: list[_ScopeSpans] | None = None
 
 
 class _Traces(msgspec.Struct, rename="camel"):
-    resource_spans: list[_ResourceSpans] = []
+    resource_spans: list[_ResourceSpans] | None = None
 
 
 def read_logs(body: bytes) -> list[Occurrence]:
@@ -109,34 +112,38 @@ def _read(
 
 
 def _log_records(request: _Logs) -> Iterator[Occurrence]:
-    for resource in request.resource_logs:
-        common = _attributes(resource.resource.attributes if resource.resource else ())
-        for record in (record for scope in resource.scope_logs for record in scope.log_records):
+    for resource in request.resource_logs or ():
+        common = _of_resource(resource.resource)
+        for record in (record for scope in resource.scope_logs or () for record in scope.log_records or ()):
             yield Occurrence(
-                record.event_name,
+                record.event_name or "",
                 _integer(record.time_unix_nano) or _integer(record.observed_time_unix_nano) or 0,
-                record.trace_id.lower(),
-                record.span_id.lower(),
+                (record.trace_id or "").lower(),
+                (record.span_id or "").lower(),
                 common | _attributes(record.attributes),
             )
 
 
 def _span_events(request: _Traces) -> Iterator[Occurrence]:
-    for resource in request.resource_spans:
-        common = _attributes(resource.resource.attributes if resource.resource else ())
-        for span in (span for scope in resource.scope_spans for span in scope.spans):
-            for event in span.events:
+    for resource in request.resource_spans or ():
+        common = _of_resource(resource.resource)
+        for span in (span for scope in resource.scope_spans or () for span in scope.spans or ()):
+            for event in span.events or ():
                 yield Occurrence(
-                    event.name,
+                    event.name or "",
                     _integer(event.time_unix_nano) or 0,
-                    span.trace_id.lower(),
-                    span.span_id.lower(),
+                    (span.trace_id or "").lower(),
+                    (span.span_id or "").lower(),
                     common | _attributes(event.attributes),
                 )
 
 
-def _attributes(attributes: Sequence[_Attribute]) -> dict[str, Value]:
-    return {each.key: each.value.plain for each in attributes if each.value is not None}
+def _of_resource(resource: _Resource | None) -> dict[str, Value]:
+    return {} if resource is None else _attributes(resource.attributes)
+
+
+def _attributes(attributes: Sequence[_Attribute] | None) -> dict[str, Value]:
+    return {each.key: each.value.plain for each in attributes or () if each.value is not None}
 
 
 def _integer(value: Integer | None) -> int | None:
