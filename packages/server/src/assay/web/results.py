@@ -234,6 +234,8 @@ def _assignment(document: Document, labels: Mapping[str, str]) -> list[str]:
 
 def _clusters(clusters: Clusters, labels: Mapping[str, str]) -> str:
     counts = ", ".join(f"{labels.get(arm, arm)} {count:,}" for arm, count in clusters.counts.items())
+    if clusters.window_minutes is not None:
+        return f"Seen in each arm ({clusters.assigned}): {counts}. The split is tested on their windows."
     return f"Assigned as a whole, by arm ({clusters.assigned}): {counts}. The split is tested on these."
 
 
