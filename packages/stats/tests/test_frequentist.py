@@ -226,6 +226,22 @@ def test_a_baseline_of_zero_has_no_lift() -> None:
         assert np.isnan([lift.value, lift.lower, lift.upper]).all()
 
 
+def test_an_arm_of_only_zeros_is_the_reason_that_its_lift_has_no_interval() -> None:
+    control, zeros = Moments.from_summary(100, 2.0, 1.0), Moments.from_summary(100, 0.0, 0.0)
+
+    for lift in (delta_lift(control, zeros), fieller_lift(control, zeros)):
+        assert lift.reason is Reason.ONLY_ZEROS
+        assert lift.value == -1.0
+        assert np.isnan([lift.lower, lift.upper]).all()
+
+
+def test_arms_that_do_not_vary_have_no_scale_for_a_lift() -> None:
+    control = Moments.from_summary(100, 2.0, 0.0)
+
+    for mean in (0.0, 3.0):
+        assert delta_lift(control, Moments.from_summary(100, mean, 0.0)).reason is Reason.ZERO_VARIANCE
+
+
 def test_a_baseline_of_zero_leaves_the_absolute_difference() -> None:
     control, treatment = Moments.from_summary(100, 0.0, 1.0), Moments.from_summary(100, 1.0, 1.0)
 

@@ -10,7 +10,8 @@ import pytest
 from assay.analysis import archive
 from assay.analysis.document import Document
 from assay.analysis.effects import effects_of, prior_of, rate, together, win_rate
-from assay.analysis.methods import Finding
+from assay.analysis.experiment import Options
+from assay.analysis.methods import AlwaysValid, Finding
 from assay.core.clock import utc_now
 from assay.core.database import Database
 
@@ -22,23 +23,23 @@ LIFTS = [0.02, -0.01, 0.05, 0.00, 0.08, 0.01, -0.03]
 ERRORS = [0.02, 0.015, 0.03, 0.01, 0.04, 0.02, 0.02]
 
 
-def a_document(*, orders: int = 30) -> Document:
+def a_document(*, orders: int = 30, options: Options | None = None) -> Document:
     rows = [exposure(f"{arm}{number}", arm) for arm in "ab" for number in range(100)]
     rows += [event("order", f"a{number}", 1.0) for number in range(30)]
     rows += [event("order", f"b{number}", 1.0) for number in range(orders)]
-    return analyze(rows, a_metric("orders", kind="proportion", event="order"))
+    return analyze(rows, a_metric("orders", kind="proportion", event="order"), options=options)
 
 
 async def observed(client: httpx2.AsyncClient, database: Database, key: str, **parts: Any) -> None:
     """An observed experiment with a result in the archive."""
-    orders = parts.pop("orders", 30)
+    document = a_document(orders=parts.pop("orders", 30), options=parts.pop("options", None))
     body = {
         "key": key, "name": key, "arms": [{"key": "a"}, {"key": "b"}], "control": "a", "metrics": ["orders"],
     }  # fmt: skip
     made = await client.post(f"{ROOT}/experiments", json=body | parts)
     assert made.status_code == 201, made.text
     async with database.writing() as tx:
-        await archive.keep(tx, "default", key, a_document(orders=orders), now=utc_now())
+        await archive.keep(tx, "default", key, document, now=utc_now())
 
 
 async def with_metric(client: httpx2.AsyncClient) -> None:
@@ -117,6 +118,30 @@ def test_an_effect_keeps_the_error_of_its_lift() -> None:
     assert effect.lift - 1.959964 * effect.error == pytest.approx(lift.low, rel=1e-6)
 
 
+async def test_an_effect_is_shown_with_the_interval_that_its_plan_claims(
+    client: httpx2.AsyncClient, database: Database
+) -> None:
+    await with_metric(client)
+    sequential = Options(method=AlwaysValid())
+    await observed(client, database, "once", orders=45)
+    await observed(client, database, "watched", orders=45, options=sequential)
+    claim = a_document(orders=45, options=sequential).metrics[0].comparisons[0].claim
+
+    past = (await client.get(f"{ROOT}/archive/metrics/orders")).json()
+    listed = (await client.get(f"{ROOT}/archive")).json()["items"]
+    page = (await client.get("/projects/default/archive")).text
+
+    once, watched = sorted(past["effects"], key=lambda each: each["experiment"])
+    assert claim is not None
+    assert claim.lift is not None
+    assert (once["method"], watched["method"]) == ("fixed", "always_valid")
+    assert (watched["low"], watched["high"]) == (claim.lift.low, claim.lift.high)
+    assert watched["low"] < once["low"] < once["high"] < watched["high"]
+    assert listed[0]["effects"][0]["low"] == claim.lift.low
+    assert once["shrunk"] == pytest.approx(watched["shrunk"])
+    assert page.count("confidence sequence") == 1
+
+
 async def test_past_effects_are_read_together(client: httpx2.AsyncClient, database: Database) -> None:
     await with_metric(client)
     for number, orders in enumerate([25, 30, 33, 38, 60]):
@@ -134,6 +159,19 @@ async def test_past_effects_are_read_together(client: httpx2.AsyncClient, databa
     assert past["sentence"].startswith("On average +")
     assert summary["metrics"][0]["together"] == past["together"]
     assert (summary["experiments"], summary["shipped"]) == (5, None)
+
+
+async def test_a_metric_without_results_has_no_effects_and_an_unknown_one_is_an_error(
+    client: httpx2.AsyncClient,
+) -> None:
+    await with_metric(client)
+
+    known = await client.get(f"{ROOT}/archive/metrics/orders")
+    unknown = await client.get(f"{ROOT}/archive/metrics/order")
+
+    assert (known.status_code, known.json()["effects"]) == (200, [])
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "metric_not_found")
+    assert unknown.json()["detail"].startswith("project 'default' has no metric 'order'; ")
 
 
 async def test_the_archive_is_searched(client: httpx2.AsyncClient, database: Database) -> None:

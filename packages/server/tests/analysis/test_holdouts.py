@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import ibis
@@ -14,7 +14,9 @@ from msgspec import structs
 from assay.analysis.document import Document
 from assay.analysis.experiment import plan_of, watch_events
 from assay.analysis.holdouts import Part, notes_of, sum_of
-from assay.experiments.holdouts import Revision, arms_of, is_under, share_of, standing_of
+from assay.audit.diff import Kind
+from assay.audit.schemas import AuditEntryOut, ChangeOut
+from assay.experiments.holdouts import Revision, arms_of, gone_at, is_under, share_of, standing_of
 from assay.experiments.schemas import ExperimentOut
 from assay.experiments.splitting import Assigned, running, shipped
 from assay.sources.service import local_engine
@@ -187,6 +189,28 @@ def test_a_holdout_stands_from_the_first_experiment_on_until_it_is_released() ->
     assert released is not None
     assert (released.started_at, released.ended_at) == (history[1].at, history[3].at)
     assert "Released" in notes_of(released)[0]
+
+
+def logged(day: int, action: str, *experiments: str) -> AuditEntryOut:
+    change = ChangeOut(kind=Kind.CHANGED, path=["experiments"], before=None, after=list(experiments))
+    changes = [] if action == "deleted" else [change]
+    return AuditEntryOut(
+        at=START + timedelta(days=day), actor="ada", action=f"holdout.{action}", subject="s", note="",
+        changes=changes,
+    )  # fmt: skip
+
+
+def test_a_holdout_that_is_gone_ended_with_its_release_or_else_with_its_deletion() -> None:
+    life = [logged(1, "created", "a"), logged(2, "published"), logged(3, "deleted")]
+    unreleased = [logged(5, "created"), logged(6, "updated", "b"), logged(7, "deleted")]
+
+    def told(*entries: AuditEntryOut) -> datetime | None:
+        return gone_at(entries[::-1])
+
+    assert told(*life) == life[1].at
+    assert told(*life, *unreleased) == unreleased[2].at
+    assert told(*life, logged(7, "deleted")) == logged(7, "deleted").at
+    assert told() is None
 
 
 def test_another_share_or_a_new_begin_makes_a_new_standing() -> None:

@@ -34,6 +34,15 @@ def a_rail(effect: float, margin: float | None = 3.0) -> Question:
     )
 
 
+def test_arms_are_called_by_their_names_where_they_have_one() -> None:
+    answers = infer([a_goal(-3.0)], AT_THE_END)
+    named = judge(answers, SOUND, AT_THE_END, control="old", names={"old": "The short form"})
+    (arm,) = {answer.question.arm for answer in answers}
+
+    assert named.sentence.startswith("Keep The short form: ")
+    assert f" with {arm}" in named.sentence
+
+
 def test_a_better_goal_and_safe_guardrails_ship() -> None:
     found = decided(a_goal(3.0), a_rail(0.0))
 

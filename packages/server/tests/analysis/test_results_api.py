@@ -1,13 +1,17 @@
 """Results over HTTP: begin, poll, result; the digits of a small experiment counted by hand."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from io import StringIO
 from typing import Any
 
 import httpx2
 import pytest
+from rich.console import Console
 
+from assay.analysis.document import Document
 from assay.analysis.handlers import handlers
+from assay.cli.report import report
 from assay.core.config import Settings
 from assay.core.database import Database
 from assay.jobs.worker import perform
@@ -41,12 +45,20 @@ def order(unit: str, value: float, day: int = 2) -> dict[str, Any]:
     return {"kind": "event", "name": "order", "unit": unit, "value": value, "at": AT.format(day=day)}
 
 
-async def define(client: httpx2.AsyncClient, root: str, metrics: Mapping[str, Any]) -> None:
+ARMS: Sequence[Mapping[str, Any]] = ({"key": "a"}, {"key": "b"})
+
+
+async def define(
+    client: httpx2.AsyncClient,
+    root: str,
+    metrics: Mapping[str, Any],
+    arms: Sequence[Mapping[str, Any]] = ARMS,
+) -> None:
     for key, definition in metrics.items():
         made = await client.post(f"{root}/metrics", json={"key": key, "name": key, "definition": definition})
         assert made.status_code == 201
     body = {
-        "key": "e", "name": "E", "arms": [{"key": "a"}, {"key": "b"}], "control": "a",
+        "key": "e", "name": "E", "arms": list(arms), "control": "a",
         "metrics": list(metrics),
     }  # fmt: skip
     assert (await client.post(f"{root}/experiments", json=body)).status_code == 201
@@ -102,6 +114,31 @@ async def test_a_small_experiment_counted_by_hand(
     assert means(document, "spent") == [9.0, 8.0]
     assert means(document, "orders") == [0.75, 1.0]
     assert means(document, "basket") == [12.0, 8.0]
+
+
+async def test_sentences_call_arms_by_their_names_as_tables_do(
+    committing: httpx2.AsyncClient, settings: Settings, committing_database: Database, database_url: str
+) -> None:
+    async with a_project(committing, "named") as root:
+        arms = [{"key": "a", "name": "Old form"}, {"key": "b", "name": "New form"}]
+        await define(committing, root, {"bought": METRICS["bought"]}, arms)
+        batch = [exposure(f"{arm}{number}", arm) for arm in "ab" for number in range(200)]
+        batch += [order(f"b{number}", 1) for number in range(100)]
+        await committing.post("/api/v1/events", json=batch, params={"project": "named"})
+
+        document = await results(committing, root, settings, committing_database, database_url)
+        page = (await committing.get("/projects/named/experiments/e")).text
+
+    (decided,) = document["decisions"]
+    terminal = Console(record=True, width=200, file=StringIO())
+    terminal.print(report(Document.model_validate(document)))
+    shown = terminal.export_text()
+    assert decided["arm"] == "b"
+    assert decided["sentence"].startswith("Ship New form: bought rose by 50.00 points")
+    assert [arm["name"] for arm in document["arms"]] == ["Old form", "New form"]
+    assert "Ship New form: bought rose" in page
+    assert "Decision on New form: Ship New form: bought rose" in shown
+    assert "Old form (control)   a " in shown
 
 
 async def test_double_and_strange_exposures_are_counted_and_left_out(

@@ -273,3 +273,50 @@ async def test_what_came_of_everything_under_a_holdout_is_told_and_begins_anew_w
     assert [kept["low"], kept["high"]] == pytest.approx([before["low"], before["high"]])
     assert last["document"]["until"] == last["holdout"]["ended_at"]
     assert last["document"]["read"]["is_final"] is True
+
+
+async def test_a_report_keeps_what_had_run_under_the_holdout_by_then(shop: Shop) -> None:
+    await shop.open(share=5_000)
+    reading = {"metrics": ["spent"]}
+    await shop.http.put(f"{shop.environment}/holdouts/quarter/reading", json=reading)
+    await shop.visited(range(60))
+    found = await shop.result()
+    reports = f"{shop.root}/experiments/{NAME}/reports"
+
+    made = await shop.post(reports, {"result": found["task"]["id"], "title": "The quarter"}, 201)
+    await shop.post(f"{shop.root}/experiments/basket/complete", {"outcome": "ROLLED_BACK"})
+    subject = (await shop.http.get(f"{reports}/{made['id']}")).json()["subject"]
+    page = await shop.http.get(f"/projects/{shop.place.project}/experiments/{NAME}/reports/{made['id']}")
+    file = await shop.http.get(f"{reports}/{made['id']}/export", params={"format": "html"})
+    newest = await shop.http.get(f"/projects/{shop.place.project}/experiments/{NAME}")
+
+    told = [(each["key"], each["state"], each["outcome"]) for each in subject["beside"]["experiments"]]
+    assert told == [("page", "ACTIVE", None), ("basket", "ACTIVE", None)]
+    assert subject["beside"] == found["beside"]
+    assert subject["holdout"]["share"] == 0.5
+    for frozen in (page, file):
+        assert "Under this holdout" in frozen.text
+        assert "Basket" in frozen.text
+        assert "rolled back" not in frozen.text
+    assert "rolled back" in newest.text
+
+
+async def test_a_holdout_that_is_deleted_without_a_result_is_read_up_to_its_release(shop: Shop) -> None:
+    await shop.open(share=5_000)
+    at = f"{shop.environment}/holdouts/quarter"
+    await shop.http.put(f"{at}/reading", json={"metrics": ["spent"]})
+    await shop.visited(range(60))
+    released = await shop.http.patch(at, json={"experiments": []}, headers=MATCH)
+    assert released.status_code == 200, released.text
+    log = (await shop.http.get(f"{shop.root}/audit", params={"subject": "environments"})).json()["items"]
+    assert (await shop.http.delete(at, headers=MATCH)).status_code == 204
+    later = datetime.now(UTC)
+    exposed = {"kind": "exposure", "experiment": NAME, "variant": "open", "unit": "late"}
+    sent = [exposed | {"at": later.isoformat()}]
+    await shop.http.post("/api/v1/events", params=shop.place.query, json=sent)
+
+    found = await shop.result()
+
+    assert log[0]["action"] == "holdout.updated"
+    assert datetime.fromisoformat(found["holdout"]["ended_at"]) == datetime.fromisoformat(log[0]["at"])
+    assert sum(units(found).values()) == 60

@@ -10,8 +10,11 @@ import httpx2
 import pytest
 from sqlalchemy import text
 
+from assay.core.config import Settings
 from assay.core.database import Database
 from assay.events.senders import REMEMBERED_SECONDS
+from assay.main import build_app
+from support_app import borrowed, serving
 
 pytestmark = pytest.mark.anyio
 EVENTS = "/api/v1/events"
@@ -208,3 +211,39 @@ async def test_the_answer_is_the_same_however_quickly_it_is_written(client: http
         "clock_ahead_seconds": None,
     }
     assert careful["verdicts"] == [{"id": 'with "quotes" and é', "verdict": "accepted", "reason": None}]
+
+
+def an_export(identifier: str) -> dict[str, Any]:
+    """An evaluation of a flag, as OpenTelemetry's hooks export it."""
+    names = {"key": "form", "variant": "on", "context.id": identifier}
+    told = [{"key": f"feature_flag.{name}", "value": {"stringValue": value}} for name, value in names.items()]
+    record = {"eventName": "feature_flag", "timeUnixNano": "1790000000000000000", "attributes": told}
+    return {"resourceLogs": [{"scopeLogs": [{"logRecords": [record]}]}]}
+
+
+@pytest.mark.parametrize("path", [EVENTS, "/api/v1/otlp/v1/logs"])
+async def test_who_brings_more_than_fits_is_asked_to_come_back(
+    settings: Settings, committing_database: Database, path: str
+) -> None:
+    narrow = settings.model_copy(update={"event_waiting_bytes": 1024})
+
+    def padded(identifier: str) -> str:
+        one = [an_event(f"narrow-{identifier}")] if path == EVENTS else an_export(identifier)
+        return json.dumps(one).ljust(1_000)
+
+    async with serving(build_app(narrow, lambda: borrowed(committing_database))) as client:
+
+        async def send(identifier: str) -> httpx2.Response:
+            headers = {"Content-Type": "application/json"}
+            return await client.post(path, content=padded(identifier), headers=headers)
+
+        # Whose events they are is known from the first one on, so that the next two meet.
+        first = await send("1")
+        taken, refused = sorted(
+            await asyncio.gather(send("2"), send("3")), key=lambda answer: answer.status_code
+        )
+        last = await send("4")
+
+    assert [first.is_success, taken.is_success, last.is_success] == [True, True, True]
+    assert (refused.status_code, refused.headers["retry-after"]) == (429, "1")
+    assert refused.json()["detail"].startswith("requests of 1,000 bytes are being taken in already")

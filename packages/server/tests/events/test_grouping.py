@@ -111,7 +111,8 @@ async def test_beyond_a_bound_nothing_more_is_taken_on(database: Database) -> No
 
 async def test_requests_that_are_being_read_are_bounded_by_their_bytes(database: Database) -> None:
     async with watched(database) as (_, committer, _place):
-        with committer.room(600), pytest.raises(TooMuchWaiting), committer.room(401):
+        full = pytest.raises(TooMuchWaiting, match="requests of 600 bytes are being taken in already")
+        with committer.room(600), full, committer.room(401):
             pass
         with committer.room(5_000):
             assert committer.open_bytes == 5_000

@@ -158,6 +158,53 @@ async def test_what_is_refused_is_told_as_partial_success(client: httpx2.AsyncCl
     assert "variant" in partial["errorMessage"]
 
 
+@pytest.mark.parametrize(
+    ("malformed", "reason"),
+    [
+        ({"timeUnixNano": "soon"}, "invalid literal"),
+        ({"attributes": "none"}, "Expected `array | null`, got `str`"),
+        ({"traceId": 5}, "got `int`"),
+    ],
+)
+async def test_a_record_that_cannot_be_read_does_not_spoil_the_others(
+    client: httpx2.AsyncClient, database: Database, malformed: dict[str, Any], reason: str
+) -> None:
+    spans = traces("feature_flag", OLD | {"feature_flag.context.id": "u2"})
+    (event,) = spans["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["events"]
+    spans["resourceSpans"][0]["scopeSpans"][0]["spans"] += [{"events": [event | malformed]}, 17]
+
+    of_logs = (await client.post(LOGS, json=logs({}, malformed))).json()["partialSuccess"]
+    of_spans = (await client.post(TRACES, json=spans)).json().get("partialSuccess")
+
+    assert of_logs["rejectedLogRecords"] == "1"
+    assert reason in of_logs["errorMessage"]
+    # An event of a span has no id of a trace, so that field is passed over there.
+    assert of_spans["rejectedSpans"] == ("1" if "traceId" in malformed else "2")
+    assert {unit for _, _, unit, _ in await stored(database)} == {"u1", "u2"}
+
+
+async def test_a_field_that_is_null_is_one_that_was_left_out(
+    client: httpx2.AsyncClient, database: Database
+) -> None:
+    nothing: dict[str, Any] = dict.fromkeys(
+        ("traceId", "spanId", "observedTimeUnixNano", "severityText", "body")
+    )
+    other = {"resourceLogs": [{"resource": None, "scopeLogs": None}, *logs(nothing)["resourceLogs"]]}
+    spans = traces("feature_flag", OLD | {"feature_flag.context.id": "u2"})
+    spans["resourceSpans"][0]["scopeSpans"][0]["spans"] += [{"name": "GET /", "events": None}]
+
+    answers = [
+        await client.post(LOGS, json=other),
+        await client.post(LOGS, json=logs(nothing | {"attributes": None})),
+        await client.post(LOGS, json={"resourceLogs": None}),
+        await client.post(TRACES, json=spans),
+    ]
+
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 200]
+    assert [answer.json().keys() for answer in answers] == [set(), {"partialSuccess"}, set(), set()]
+    assert {unit for _, _, unit, _ in await stored(database)} == {"u1", "u2"}
+
+
 @pytest.mark.parametrize("names", [NEW, OLD])
 async def test_events_of_spans_are_stored(
     client: httpx2.AsyncClient, database: Database, names: dict[str, Any]

@@ -346,3 +346,35 @@ async def foreseen(client: httpx2.AsyncClient) -> tuple[dict[str, Any], dict[str
     place = f"{project}/experiments/shorter"
     power = (await client.post(f"{place}/power", json={})).json()
     return power, (await client.post(f"{place}/recommendation", json={})).json()
+
+
+async def test_the_traffic_of_others_tells_how_many_units_come(
+    serve_over: ServeOver, committing_database: Database
+) -> None:
+    project = "/api/v1/projects/busy"
+    watched = {
+        "key": "watched", "name": "W", "arms": [{"key": "a"}, {"key": "b"}], "control": "a", "metrics": [],
+    }  # fmt: skip
+    seen = [
+        {
+            "kind": "exposure", "experiment": "watched", "variant": "ab"[number % 2], "unit": f"u{number}",
+            "at": (utc_now() - timedelta(hours=number)).isoformat(),
+        }
+        for number in range(49)
+    ]  # fmt: skip
+
+    async with serve_over(committing_database) as client:
+        (await client.post("/api/v1/projects", json={"key": "busy", "name": "B"})).raise_for_status()
+        await prepare(client, project=project)
+        for body in (watched, a_planned_experiment(plan=a_plan(guardrails=[]))):
+            (await client.post(f"{project}/experiments", json=body)).raise_for_status()
+        (await client.post("/api/v1/events?project=busy", json=seen)).raise_for_status()
+        place, known = f"{project}/experiments/shorter", {"baselines": GIVEN}
+        advised = (await client.post(f"{place}/recommendation", json=known)).json()
+        power = (await client.post(f"{place}/power", json=known)).json()
+        given = (await client.post(f"{place}/power", json=known | {"units_per_day": 100.0})).json()
+
+    assert advised["units_per_day"] == power["units_per_day"] == pytest.approx(24.5, rel=1e-3)
+    assert advised["units_per_day_source"] == power["units_per_day_source"] == "recent traffic"
+    assert given["units_per_day_source"] == "given"
+    assert advised["recommended"] is not None

@@ -15,7 +15,8 @@ DRAFT = {"key": "e", "name": "E", "arms": [{"key": "a"}, {"key": "b"}], "control
 
 def an_effect(number: int, lift: float) -> PastEffectOut:
     return PastEffectOut(
-        experiment=f"e{number}", name="E", ended_at=None, arm="b", role="goal", finding="open", lift=lift,
+        experiment=f"e{number}", name="E", ended_at=None, arm="b", role="goal", finding="open",
+        method="fixed", lift=lift,
         low=lift - 0.02, high=lift + 0.02, shrunk=lift / 2, shrunk_low=-0.01, shrunk_high=0.01,
     )  # fmt: skip
 
@@ -40,16 +41,20 @@ def test_a_forest_has_a_row_for_each_effect_and_one_for_all() -> None:
 
 
 async def test_the_page_finds_what_is_over(client: httpx2.AsyncClient) -> None:
+    orders = {"key": "orders", "name": "Orders", "definition": {"kind": "proportion", "event": "order"}}
+    (await client.post(f"{ROOT}/metrics", json=orders)).raise_for_status()
     body = DRAFT | {"description": "<b>Shorter form"}
     (await client.post(f"{ROOT}/experiments", json=body)).raise_for_status()
 
     found = await client.get("/projects/default/archive", params={"search": "short"})
     nothing = await client.get("/projects/default/archive", params={"search": "other"})
     metric = await client.get("/projects/default/archive", params={"metric": "orders"})
+    unknown = await client.get("/projects/default/archive", params={"metric": "order"})
 
     assert "/projects/default/experiments/e" in found.text
     assert "Nothing is found." in nothing.text
     assert "0 measured so far" in metric.text
+    assert (unknown.status_code, "has no metric" in unknown.text) == (404, True)
 
 
 async def test_an_experiment_shows_its_log_and_what_it_taught(client: httpx2.AsyncClient) -> None:

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from assay.analysis.document import Document, Excluded
+from assay.analysis.document import Clusters, Document, Excluded
 from assay.jobs.lifecycle import TaskState
 from assay.jobs.schemas import TaskOut
 from assay.web.experiment_page import ExperimentPage, experiment_page
@@ -53,6 +53,21 @@ def test_arms_stand_with_their_share_and_the_planned_one() -> None:
         "Old", True, 1000, "49.75%", "50.00%",
     )  # fmt: skip
     assert not new.is_control
+
+
+@pytest.mark.parametrize(
+    ("window_minutes", "sentence"),
+    [
+        (None, "Assigned as a whole, by arm (city): Old 6, New 5. The split is tested on these."),
+        (60, "Seen in each arm (city): Old 6, New 5. The split is tested on their windows."),
+    ],
+)
+def test_the_split_is_tested_on_what_was_assigned(window_minutes: int | None, sentence: str) -> None:
+    clusters = Clusters(
+        assigned="city", window_minutes=window_minutes, error_unit="city", counts={"A": 6, "B": 5}, notes=[]
+    )
+
+    assert results(a_document(clusters=clusters)).assignment == [sentence]
 
 
 def test_a_broken_split_is_an_alarm() -> None:

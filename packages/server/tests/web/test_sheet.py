@@ -10,6 +10,7 @@ import pytest
 
 from assay.analysis.document import Decided
 from assay.analysis.errors import NoRecord, NoSubject
+from assay.analysis.holdout_schemas import BesideOut, SumOut, UnderOut
 from assay.analysis.schemas import FrozenReportOut, ReportOut, Subject
 from assay.web import report_forms
 from assay.web.report_forms import Form, digest_of, written
@@ -114,6 +115,24 @@ def test_a_sheet_says_what_was_decided_by_whom_and_on_which_plan() -> None:
         "+10.00%",
     ):
         assert said in page
+
+
+@pytest.mark.parametrize("form", ["pdf", "png"])
+def test_pages_of_a_holdout_list_what_had_run_under_it(form: str) -> None:
+    under = UnderOut(
+        key="page", name=HOSTILE, state="ACTIVE", outcome=None, shipped=None, started_at=NOW, ended_at=None,
+        effects=[],
+    )  # fmt: skip
+    added = SumOut(metric="spent", experiments=[], lift=None, low=None, high=None, sentence=HOSTILE)
+    frozen = a_report()
+    assert frozen.subject is not None
+    beside = BesideOut(experiments=[under], sums=[added])
+    subject = frozen.subject.model_copy(update={"beside": beside})
+    found = sheet(frozen.model_copy(update={"subject": subject}))
+
+    assert (found.under[0].outcome, found.under[0].ended) == ("active", "running")
+    assert found.beside == [f"spent: {HOSTILE}"]
+    assert typeset(found, "pdf" if form == "pdf" else "png")
 
 
 def test_a_suspicious_split_is_said_before_any_number() -> None:

@@ -202,6 +202,7 @@ def test_a_card_shows_no_figure_before_the_plan_allows_one() -> None:
     assert shown.difference.range.low.value is None
     assert shown.difference.problem == "the plan allows no reading yet"
     assert shown.p_value.value is None
+    assert shown.fieller.range.estimate.value is None
 
 
 def test_a_card_of_a_guardrail_within_its_margin_says_so() -> None:

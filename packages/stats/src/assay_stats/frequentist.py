@@ -201,7 +201,7 @@ def delta_lift(
     ratio, scale = other.value / base.value, np.abs(base.value)
     value = (other.value - base.value) / scale
     squared = (other.squared_error + ratio * ratio * base.squared_error - 2 * ratio * between) / scale**2
-    codes = merge_reasons(base.codes, other.codes, _lift_reasons(base.value, squared))
+    codes = merge_reasons(base.codes, other.codes, _lift_reasons(base, other, squared))
     freedom = _satterthwaite(base, other, ratio)
     standard_error = blank(np.sqrt(squared), codes)
     half_width = critical_value(coverage, freedom, alternative) * standard_error
@@ -259,7 +259,7 @@ def fieller_lift(
     codes = merge_reasons(
         base.codes,
         other.codes,
-        _lift_reasons(base.value, squared),
+        _lift_reasons(base, other, squared),
         first_reason((unbounded, Reason.BASELINE_NOT_SEPARATED)),
     )
     lower, upper = ends(centre, blank(root / (1 - unseparated), codes), alternative)
@@ -279,9 +279,11 @@ def _arm(arm: ArmMean | Moments) -> ArmMean:
     return mean_of(arm) if isinstance(arm, Moments) else arm
 
 
-def _lift_reasons(baseline: Floats, squared: Floats) -> Codes:
+def _lift_reasons(base: ArmMean, other: ArmMean, squared: Floats) -> Codes:
+    has_only_zeros = (other.value == 0) & (other.squared_error == 0) & (base.squared_error > 0)
     return first_reason(
-        (baseline == 0, Reason.ZERO_BASELINE),
+        (base.value == 0, Reason.ZERO_BASELINE),
+        (has_only_zeros, Reason.ONLY_ZEROS),
         (~np.isfinite(squared), Reason.NOT_FINITE),
         (squared < 0, Reason.IMPOSSIBLE_COVARIANCE),
         (squared == 0, Reason.ZERO_VARIANCE),

@@ -56,6 +56,7 @@ class Reason(StrEnum):
     NOT_REACHABLE = "not_reachable"
     CONTRADICTION = "contradiction"
     NO_BATCH = "no_batch"
+    ONLY_ZEROS = "only_zeros"
 
     @property
     def sentence(self) -> str:
@@ -104,6 +105,10 @@ _SENTENCES = {
         "looks one by one"
     ),
     Reason.NO_BATCH: "no epoch has enough units in both variants",
+    Reason.ONLY_ZEROS: (
+        "every value of the variant is 0, so the relative change is exactly -100 % and nothing tells its "
+        "error; read the absolute one"
+    ),
 }
 _REASONS: tuple[Reason | None, ...] = (None, *Reason)
 _CODES = {reason: np.int8(code) for code, reason in enumerate(Reason, start=1)}

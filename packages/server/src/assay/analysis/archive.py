@@ -25,6 +25,7 @@ from assay.experiments import archive as past
 from assay.experiments import service as experiments
 from assay.experiments.archive import Archived, Sought
 from assay.experiments.schemas import SuggestedPrior
+from assay.metrics import service as metrics
 from assay.projects import service as projects
 
 if TYPE_CHECKING:
@@ -58,8 +59,9 @@ async def of_metric(tx: ReadSession, project: str, metric: str) -> PastEffectsOu
     """All effects on a metric, together and one by one.
 
     Raises:
-        ProjectNotFound: There is no such project.
+        ProjectNotFound, MetricNotFound: There is no such project, or it has no such metric.
     """
+    await metrics.get(tx, project, metric)
     over = {each.id: each for each in await past.concluded(tx, project)}
     rows = await repository.effects_on(tx, await _id(tx, project), metric)
     return _past(metric, [(over[row.experiment_id], row) for row in rows if row.experiment_id in over])
@@ -86,6 +88,22 @@ async def summary(tx: ReadSession, project: str) -> ArchiveSummaryOut:
         experiments=len(over),
         shipped=_rate_of(sum(each.outcome == "SHIPPED" for each in planned), len(planned)),
         metrics=[_summary(_past(metric, known)) for metric, known in sorted(by_metric.items())],
+    )
+
+
+def effect_out(row: PastEffect) -> EffectOut:
+    """An effect with the interval that its finding follows from."""
+    claimed = (row.claimed_lift, row.claimed_low, row.claimed_high)
+    lift, low, high = (row.lift, row.low, row.high) if row.method is None else claimed
+    return EffectOut(
+        metric=row.metric,
+        arm=row.arm,
+        role=row.role,
+        finding=row.finding,
+        method=row.method,
+        lift=lift,
+        low=low,
+        high=high,
     )
 
 
@@ -118,7 +136,7 @@ def _suggested(found: PastEffectsOut, prior: PriorOut) -> SuggestedPrior:
 
 
 def _effect_out(each: Archived, row: PastEffect, found: "Together | None", at: int) -> PastEffectOut:
-    shrunk = None if found is None else found.shrunk[at]
+    shrunk, shown = None if found is None else found.shrunk[at], effect_out(row)
     return PastEffectOut(
         experiment=each.key,
         name=each.name,
@@ -126,9 +144,10 @@ def _effect_out(each: Archived, row: PastEffect, found: "Together | None", at: i
         arm=row.arm,
         role=Role(row.role).value,
         finding=row.finding,
-        lift=row.lift or 0.0,
-        low=row.low,
-        high=row.high,
+        method=shown.method,
+        lift=shown.lift,
+        low=shown.low,
+        high=shown.high,
         shrunk=None if shrunk is None else shrunk.lift,
         shrunk_low=None if shrunk is None else shrunk.low,
         shrunk_high=None if shrunk is None else shrunk.high,
@@ -157,7 +176,7 @@ def _summary(past: PastEffectsOut) -> MetricSummaryOut:
 
 
 def _archived(each: Archived, effects: Mapping[uuid.UUID, Sequence[PastEffect]]) -> ArchivedOut:
-    found = [EffectOut.model_validate(row) for row in effects.get(each.id, [])]
+    found = [effect_out(row) for row in effects.get(each.id, [])]
     return ArchivedOut(
         key=each.key,
         name=each.name,

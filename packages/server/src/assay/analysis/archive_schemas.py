@@ -7,6 +7,12 @@ from pydantic import Field
 
 from assay.shared.schema import Outgoing
 
+METHOD = Field(
+    description="Of the frozen plan, by which the interval is made: `fixed`, `group_sequential`, "
+    "`always_valid` or `bayesian`. Null is one plain test: the plan allowed no reading yet, or a version "
+    "of Assay kept no other."
+)
+
 
 class EffectOut(Outgoing):
     """What an experiment found on a metric in one arm."""
@@ -15,7 +21,8 @@ class EffectOut(Outgoing):
     arm: str
     role: str
     finding: str
-    lift: float | None = Field(description="Difference over |control|.")
+    method: str | None = METHOD
+    lift: float | None = Field(description="Difference over |control|, by that method.")
     low: float | None
     high: float | None
 
@@ -81,10 +88,13 @@ class PastEffectOut(Outgoing):
     arm: str
     role: str
     finding: str
-    lift: float
+    method: str | None = METHOD
+    lift: float | None = Field(description="Difference over |control|, by that method.")
     low: float | None
     high: float | None
-    shrunk: float | None = Field(description="Drawn towards the others: free of the winner's luck.")
+    shrunk: float | None = Field(
+        description="The plain estimate drawn towards the others: free of the winner's luck."
+    )
     shrunk_low: float | None
     shrunk_high: float | None
 

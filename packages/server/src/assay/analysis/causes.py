@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from assay.analysis.decision_words import NAMELESS, Names, called
 from assay.analysis.methods import CauseKind
 from assay.shared.numbers import percent
 
@@ -52,11 +53,18 @@ class Cause:
     probability: float = 0.0
 
 
-def cause_of(found: Disturbance, arms: Sequence[str], weights: Sequence[float]) -> Cause:
-    """The cause that a disturbance speaks for."""
+def cause_of(
+    found: Disturbance, arms: Sequence[str], weights: Sequence[float], names: Names = NAMELESS
+) -> Cause:
+    """The cause that a disturbance speaks for.
+
+    Args:
+        names: What its sentence calls the arms.
+    """
     kind = _kind(found)
     place, share, planned = _most_affected(found.units, weights, is_excess=kind is CauseKind.BOTS)
-    seen = f"{arms[place]} has {percent(share)} of the units instead of {percent(planned)}"
+    arm = called(arms[place], names)
+    seen = f"{arm} has {percent(share)} of the units instead of {percent(planned)}"
     return Cause(
         kind=kind,
         dimension=found.dimension,
@@ -66,7 +74,7 @@ def cause_of(found: Disturbance, arms: Sequence[str], weights: Sequence[float]) 
         arm=arms[place],
         share=share,
         planned_share=planned,
-        sentence=_sentence(kind, found, arms[place], seen),
+        sentence=_sentence(kind, found, arm, seen),
     )
 
 

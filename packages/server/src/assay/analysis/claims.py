@@ -11,7 +11,7 @@ from assay.analysis.asking import Asked, questions, role_of
 from assay.analysis.batched import alone
 from assay.analysis.collected import Arrivals, Collected, Disturbances
 from assay.analysis.conclude import conclude
-from assay.analysis.decision_words import described
+from assay.analysis.decision_words import NAMELESS, Names, called, described
 from assay.analysis.doctor import Diagnosis as Diagnosed
 from assay.analysis.doctor import Traffic, diagnose
 from assay.analysis.document import (
@@ -42,7 +42,7 @@ from assay.analysis.methods import (
     Role,
 )
 from assay.analysis.plan import Batching, Plan
-from assay.analysis.segmenting import heterogeneity
+from assay.analysis.segmenting import heterogeneity, uncut
 from assay.analysis.viewing import view
 from assay_stats.bayesian import BayesianEstimate
 from assay_stats.frequentist import delta_lift
@@ -68,34 +68,43 @@ def concluded(
     traffic: Traffic | None = None,
     disturbances: Disturbances = NOTHING,
     arrivals: Arrivals | None = None,
+    names: Names = NAMELESS,
 ) -> Document:
     """The result document of a plan, with its claims.
 
     Args:
         traffic: New units over time, where there is a calendar; the doctor of the split looks at them.
+        names: What sentences call the arms.
     """
     document = conclude(plan, collected)
     asked = questions(plan, collected)
     answers = infer([one.question for one in asked], plan.reading)
-    diagnosis = None if traffic is None else diagnose(traffic)
+    diagnosis = None if traffic is None else diagnose(traffic, arm_names=names)
     split = _split(document, diagnosis, plan.reading)
-    harms = _harms(asked, plan, collected)
-    trends, changes = disturbed.novelty(plan, disturbances), disturbed.interactions(plan, disturbances)
+    harms = _harms(asked, plan, collected, names)
+    trends, changes = (
+        disturbed.novelty(plan, disturbances, names),
+        disturbed.interactions(plan, disturbances, names),
+    )
     known = {
         (one.question.metric, one.question.arm): (one, answer)
         for one, answer in zip(asked, answers, strict=True)
     }
     return document.model_copy(
         update={
+            "arms": [arm.model_copy(update={"name": names.get(arm.arm)}) for arm in document.arms],
             "metrics": [_with_claims(metric, known, plan) for metric in document.metrics],
             "read": _read(plan.reading),
             "sample_ratio": document.sample_ratio.model_copy(update={"suspicious": split.is_suspicious}),
-            "decisions": _decisions(plan, answers, split),
+            "decisions": _decisions(plan, answers, split, names),
             "alarms": [*_alarms(document, harms), *disturbed.alarms(trends, changes)],
             "halts": harms if diagnosis is None else [*_mismatch(diagnosis), *harms],
             "diagnosis": None if diagnosis is None else _diagnosis(diagnosis, plan),
             "exposures": [] if traffic is None else watched.exposures(traffic),
-            "heterogeneity": heterogeneity(plan, collected),
+            "heterogeneity": heterogeneity(plan, collected, names),
+            "uncut": uncut(
+                plan, collected.segments, carried=None if traffic is None else list(traffic.segments)
+            ),
             "novelty": trends,
             "interactions": changes,
             "shared_units": disturbed.shared_units(disturbances),
@@ -141,12 +150,12 @@ def _split(document: Document, diagnosis: Diagnosed | None, reading: Reading) ->
     return Split(diagnosis.p_value, None, misplaced)
 
 
-def _decisions(plan: Plan, answers: Sequence[Inference], split: Split) -> list[Decided]:
+def _decisions(plan: Plan, answers: Sequence[Inference], split: Split, names: Names) -> list[Decided]:
     decided: list[Decided] = []
     for arm in plan.arms:
         own = [answer for answer in answers if answer.question.arm == arm.key]
         if own:
-            found = judgement.judge(own, split, plan.reading, control=plan.control)
+            found = judgement.judge(own, split, plan.reading, control=plan.control, names=names)
             verdict = None if found.verdict is None else found.verdict.value
             decided.append(Decided(arm=arm.key, verdict=verdict, sentence=found.sentence))
     return decided
@@ -158,13 +167,13 @@ def _alarms(document: Document, harms: Sequence[str]) -> list[str]:
     return [*harms, *([] if double is None else [double])]
 
 
-def _harms(asked: Sequence[Asked], plan: Plan, collected: Collected) -> list[str]:
+def _harms(asked: Sequence[Asked], plan: Plan, collected: Collected, names: Names) -> list[str]:
     if plan.batching is None:
         rails = watching.guardrail_alarms([one.question for one in asked], plan.reading)
     else:
         rails = _rails_of_batches(plan, plan.batching, collected)
     return [
-        f"Guardrail {described(one)} has got worse in {one.question.arm}, by an interval that "
+        f"Guardrail {described(one)} has got worse in {called(one.question.arm, names)}, by an interval that "
         "holds whenever it is read."
         for one in rails
     ]

@@ -1,7 +1,8 @@
 """The words of a decision: what to keep or to ship, and the intervals that say so, in one sentence."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from assay.analysis.inference import Inference
 from assay.analysis.methods import Finding, Role
@@ -9,6 +10,14 @@ from assay.shared.numbers import number, points
 from assay_stats.results import Direction
 
 MINUS = "−"
+Names = Mapping[str, str]
+"""What arms are called, by key; one without a name is called by its key."""
+NAMELESS: Names = MappingProxyType({})
+
+
+def called(arm: str, names: Names) -> str:
+    """An arm as sentences and tables call it."""
+    return names.get(arm, arm)
 
 
 def described(inference: Inference) -> str:

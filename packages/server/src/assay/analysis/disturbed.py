@@ -8,7 +8,7 @@ from assay.analysis import compare
 from assay.analysis.asking import role_of
 from assay.analysis.collected import Ages, Cut, Disturbances, Met
 from assay.analysis.conclude import evidence_of
-from assay.analysis.decision_words import signed
+from assay.analysis.decision_words import NAMELESS, Names, called, signed
 from assay.analysis.differing import AgeEffect, Cell, Interaction, Novelty, SharedUnits
 from assay.analysis.effects_over_time import (
     DISTURBANCE_ALPHA,
@@ -27,12 +27,16 @@ from assay.shared.numbers import percent
 from assay_stats.estimands import ArmMean
 
 
-def novelty(plan: Plan, found: Disturbances) -> list[Novelty]:
-    """A trend per goal, arm and horizon of which there are units; all that may come share alpha."""
+def novelty(plan: Plan, found: Disturbances, names: Names = NAMELESS) -> list[Novelty]:
+    """A trend per goal, arm and horizon of which there are units; all that may come share alpha.
+
+    Args:
+        names: What sentences call the arms.
+    """
     goals = _goals(plan)
     alpha = DISTURBANCE_ALPHA / max(len(goals) * (len(plan.arms) - 1) * len(HORIZONS), 1)
     return [
-        _novelty(plan, metric, arm.key, ages, alpha)
+        _novelty(plan, metric, arm.key, ages, alpha, names)
         for ages in found.ages
         for metric in goals
         for arm in plan.arms
@@ -40,10 +44,14 @@ def novelty(plan: Plan, found: Disturbances) -> list[Novelty]:
     ]
 
 
-def interactions(plan: Plan, found: Disturbances) -> list[Interaction]:
-    """An interaction per goal, arm here and arm there; alpha is shared by all pairs."""
+def interactions(plan: Plan, found: Disturbances, names: Names = NAMELESS) -> list[Interaction]:
+    """An interaction per goal, arm here and arm there; alpha is shared by all pairs.
+
+    Args:
+        names: What sentences call the arms of this experiment.
+    """
     known = {other.key: other for other in plan.overlapping}
-    return [each for met in found.met for each in _interactions(plan, known[met.experiment], met)]
+    return [each for met in found.met for each in _interactions(plan, known[met.experiment], met, names)]
 
 
 def shared_units(found: Disturbances) -> list[SharedUnits]:
@@ -66,7 +74,7 @@ def _goals(plan: Plan) -> list[MetricPlan]:
     return [metric for metric in plan.metrics if role_of(metric, plan) is Role.GOAL]
 
 
-def _novelty(plan: Plan, metric: MetricPlan, arm: str, ages: Ages, alpha: float) -> Novelty:
+def _novelty(plan: Plan, metric: MetricPlan, arm: str, ages: Ages, alpha: float, names: Names) -> Novelty:
     control, treatment = (ages.moments[metric.key][key] for key in (plan.control, arm))
     aging = Aging(ages.days, control, treatment, is_ratio=metric.kind is Kind.RATIO)
     found = trend(aging, alpha=alpha, minimum_units=plan.reading.minimum_units)
@@ -84,7 +92,7 @@ def _novelty(plan: Plan, metric: MetricPlan, arm: str, ages: Ages, alpha: float)
         level=1 - alpha,
         p_value=None if interval is None else compare.number(interval.p_value),
         finding=found.finding,
-        sentence=_trend_sentence(found, metric, arm, ages),
+        sentence=_trend_sentence(found, metric, called(arm, names), ages),
         problem=found.problem,
     )
 
@@ -118,18 +126,25 @@ def _trend_sentence(found: Trend, metric: MetricPlan, arm: str, ages: Ages) -> s
             return f"{name} does not change {over} by more than chance explains ({ends})."
 
 
-def _interactions(plan: Plan, other: Overlapping, met: Met) -> Iterator[Interaction]:
+def _interactions(plan: Plan, other: Overlapping, met: Met, names: Names) -> Iterator[Interaction]:
     goals, arms = _goals(plan), [arm.key for arm in plan.arms if arm.key != plan.control]
     # By the most experiments that are ever tested at a time, so that one more does not change the others.
     alpha = DISTURBANCE_ALPHA / max(MOST_MET * len(goals) * len(arms) * len(other.arms), 1)
     for metric in goals:
         for arm in arms:
             for other_arm in other.arms:
-                yield _interaction(plan, metric, arm, other, other_arm, met, alpha)
+                yield _interaction(plan, metric, arm, other, other_arm, met, alpha, names)
 
 
 def _interaction(
-    plan: Plan, metric: MetricPlan, arm: str, other: Overlapping, other_arm: str, met: Met, alpha: float
+    plan: Plan,
+    metric: MetricPlan,
+    arm: str,
+    other: Overlapping,
+    other_arm: str,
+    met: Met,
+    alpha: float,
+    names: Names,
 ) -> Interaction:
     places = [(here, there) for here in (plan.control, arm) for there in (other.control, other_arm)]
     cuts = [met.cells.get(there, Cut({})) for _, there in places]
@@ -156,7 +171,7 @@ def _interaction(
         level=1 - alpha,
         p_value=None if interval is None else compare.number(interval.p_value),
         finding=found.finding,
-        sentence=_change_sentence(found, metric, arm, other.key, other_arm),
+        sentence=_change_sentence(found, metric, called(arm, names), other.key, other_arm),
         problem=found.problem,
     )
 

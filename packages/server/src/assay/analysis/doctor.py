@@ -15,6 +15,7 @@ from itertools import pairwise
 import numpy as np
 
 from assay.analysis.causes import Cause, Disturbance, cause_of
+from assay.analysis.decision_words import NAMELESS, Names
 from assay_stats.srm import sequential_sample_ratio
 from assay_stats.undefined import Floats
 
@@ -86,12 +87,13 @@ class Diagnosis:
     causes: Sequence[Cause]
 
 
-def diagnose(traffic: Traffic, *, alpha: float = ALARM_ALPHA) -> Diagnosis:
+def diagnose(traffic: Traffic, *, alpha: float = ALARM_ALPHA, arm_names: Names = NAMELESS) -> Diagnosis:
     """Whether the split has gone wrong, since when, and the likely causes.
 
     Args:
         alpha: Probability that an experiment whose split is as planned ever rings, whole and segments
             together.
+        arm_names: What sentences call the arms.
     """
     if sum(weight > 0 for weight in traffic.weights) < 2 or not len(traffic.periods):  # noqa: PLR2004 — a split
         return Diagnosis(None, None, (), ())
@@ -106,7 +108,7 @@ def diagnose(traffic: Traffic, *, alpha: float = ALARM_ALPHA) -> Diagnosis:
         p_value=float(whole[-1]),
         alarm_at=traffic.periods[int(np.argmax(is_alarm))],
         segments=alarms,
-        causes=_ranked(traffic, names, by_segment),
+        causes=_ranked(traffic, names, by_segment, arm_names),
     )
 
 
@@ -155,13 +157,16 @@ def _segment_alarms(
     return sorted(found, key=lambda alarm: alarm.p_value)
 
 
-def _ranked(traffic: Traffic, names: Sequence[tuple[str, str]], by_segment: Floats) -> list[Cause]:
+def _ranked(
+    traffic: Traffic, names: Sequence[tuple[str, str]], by_segment: Floats, arm_names: Names
+) -> list[Cause]:
     models = list(_models(traffic, names, by_segment))
     evidence = np.array([weight for _, weight in models])
     chances = np.exp(evidence - np.logaddexp.reduce(evidence))
     causes = [
         replace(
-            cause_of(disturbance, traffic.arms, _planned(traffic, disturbance)), probability=float(chance)
+            cause_of(disturbance, traffic.arms, _planned(traffic, disturbance), arm_names),
+            probability=float(chance),
         )
         for (disturbance, _), chance in zip(models, chances, strict=True)
     ]

@@ -38,6 +38,9 @@ class ArmUnits(Outgoing):
     """How many units an arm has."""
 
     arm: str
+    name: str | None = Field(
+        default=None, description="What sentences call it; null where that is the key, and in segments."
+    )
     weight: float
     units: int
 
@@ -382,6 +385,10 @@ class Document(Outgoing):
     segments: list[SegmentResult] = Field(
         default_factory=list[SegmentResult],
         description="The same cut by dimensions. Many cuts find something by chance alone.",
+    )
+    uncut: list[str] = Field(
+        default_factory=list[str],
+        description="Dimensions of which no unit has a value, a sentence each, with those there are.",
     )
     read: Read | None = Field(default=None, description="How claims are made.")
     clusters: Clusters | None = Field(default=None, description="Null where units were assigned one by one.")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import binomtest, norm
 
+from assay.analysis.claimed import claimed_lift
 from assay.analysis.document import Comparison, Document, Estimate, MetricResult
 from assay.analysis.methods import Finding, Role
 from assay_stats.heterogeneity import Heterogeneity, segment_heterogeneity
@@ -27,7 +28,9 @@ class Effect:
     """One arm of one experiment on one metric.
 
     Attributes:
-        error: Standard error of the lift, None where the lift has no interval.
+        lift: By one plain test of all data, with its interval: what effects are put together from.
+        error: Standard error of that lift, None where it has no interval.
+        method: Of the plan, which the claimed interval is made by; None before it allows one.
     """
 
     metric: str
@@ -40,6 +43,10 @@ class Effect:
     high: float | None
     error: float | None
     level: float
+    method: str | None
+    claimed_lift: float | None
+    claimed_low: float | None
+    claimed_high: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +161,7 @@ def _effect(metric: MetricResult, comparison: Comparison, alpha: float) -> Effec
     lift = comparison.lift
     if claim.basis == "adjusted" and comparison.adjusted is not None:
         lift = comparison.adjusted.lift
+    claimed = claimed_lift(comparison)
     return Effect(
         metric=metric.metric,
         arm=comparison.arm,
@@ -165,6 +173,10 @@ def _effect(metric: MetricResult, comparison: Comparison, alpha: float) -> Effec
         high=lift.high,
         error=_error(lift, alpha),
         level=1 - alpha,
+        method=None if claim.finding is Finding.EARLY else claim.method,
+        claimed_lift=claimed.estimate,
+        claimed_low=claimed.low,
+        claimed_high=claimed.high,
     )
 
 

@@ -12,7 +12,8 @@ import anyio.to_thread
 from assay.core.config import Settings
 from assay.core.database import ReadSession, url_of
 from assay.events import service as events
-from assay.experiments.past import SHORTEST, Baseline
+from assay.experiments import service as experiments
+from assay.experiments.past import SHORTEST, Baseline, Pace
 from assay.metrics import service as metrics
 from assay.metrics.definition import event_names
 from assay.metrics.schemas import MetricOut
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 LOOKED_BACK = timedelta(days=28)
 MOST_EVENTS = 500_000
 SOURCE = "recent events"
+TRAFFIC = "recent traffic"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,29 @@ async def baselines(
     return await anyio.to_thread.run_sync(_measured, facts, measurable)
 
 
+async def traffic(
+    tx: ReadSession, project: str, environment: str, *, settings: Settings, now: datetime
+) -> Pace | None:
+    """How many units came to an environment in the last four weeks, exposed to anything or seen by a metric.
+
+    None of less than half a day.
+    """
+    place = await projects.get_environment(tx, project, environment)
+    running, _ = await experiments.listing(tx, project, cursor=None, limit=MAX_LIMIT)
+    facts = partial(
+        events.facts,
+        settings,
+        url_of(tx),
+        environment_id=place.id,
+        experiment="",
+        names=await _all_names(tx, project, ()),
+        beside=[each.key for each in running if each.assignments.environment == environment],
+        since=now - LOOKED_BACK,
+    )
+    found = await anyio.to_thread.run_sync(_counted, facts)
+    return None if found.per_day is None else Pace(found.per_day, TRAFFIC)
+
+
 async def _all_names(tx: ReadSession, project: str, wanted: Sequence[MetricOut]) -> list[str]:
     listed, _ = await metrics.listing(tx, project, cursor=None, limit=MAX_LIMIT)
     own = [each for each in [*wanted, *listed] if each.source is None]
@@ -87,18 +112,31 @@ def _measured(
     return {each.metric: each for each in told if each is not None}
 
 
+def _counted(facts: "Callable[[Backend], AbstractContextManager[Facts]]") -> Traffic:
+    from assay.sources.service import local_engine  # noqa: PLC0415 — as above
+
+    with facts(local_engine()) as found:
+        return _traffic(found.table)
+
+
 def _newest(table: "Table", kept: ExitStack) -> "tuple[Table, Traffic]":
     import ibis  # noqa: PLC0415 — as above
 
     from assay.analysis.experiment import complete  # noqa: PLC0415 — as above
-    from assay.analysis.reading import keep, records  # noqa: PLC0415 — as above
+    from assay.analysis.reading import keep  # noqa: PLC0415 — as above
 
     rows = keep(complete(table).order_by(ibis.desc("at")).limit(MOST_EVENTS), kept)
+    return rows, _traffic(rows)
+
+
+def _traffic(rows: "Table") -> Traffic:
+    from assay.analysis.reading import records  # noqa: PLC0415 — as above
+
     (row,) = records(
         rows.aggregate(units=rows["unit"].nunique(), first=rows["at"].min(), last=rows["at"].max())
     )
     lasted = timedelta() if row["first"] is None else row["last"] - row["first"]
-    return rows, Traffic(int(row["units"]), lasted / timedelta(days=1))
+    return Traffic(int(row["units"]), lasted / timedelta(days=1))
 
 
 def _baseline(rows: "Table", metric: MetricOut, traffic: Traffic) -> Baseline | None:

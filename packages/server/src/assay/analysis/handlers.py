@@ -190,6 +190,8 @@ def _analyze(
         if record is None:
             tables, unread = _beside(engine, rows, plan, reader)
             record = observe_events(tables, plan, unread, others=others, arrivals=arrivals)
+    names = {arm.key: arm.name for arm in experiment.arms if arm.name is not None}
+    record = replace(record, names=names)
     return {"document": concluded(record).model_dump(mode="json"), "record": to_json(write(record))}
 
 

@@ -3,7 +3,8 @@
 from fastapi import APIRouter, Response
 
 from assay.analysis import holdouts, looks, service
-from assay.analysis.holdout_schemas import HoldoutReadingOut, HoldoutResultOut
+from assay.analysis.holdout_schemas import HoldoutReadingOut
+from assay.analysis.schemas import HoldoutResultOut
 from assay.core.dependencies import Now, Reads, RetryingRoute, Writes
 from assay.experiments import holding
 from assay.experiments.holdouts import HoldoutReading

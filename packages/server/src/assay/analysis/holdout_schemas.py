@@ -5,7 +5,6 @@ from datetime import datetime
 from pydantic import Field
 
 from assay.analysis.archive_schemas import EffectOut
-from assay.analysis.schemas import ResultOut
 from assay.experiments.holdouts import HoldoutReading
 from assay.shared.schema import Outgoing
 
@@ -54,10 +53,3 @@ class BesideOut(Outgoing):
 
     experiments: list[UnderOut]
     sums: list[SumOut] = Field(description="One per metric on which something was shipped.")
-
-
-class HoldoutResultOut(ResultOut):
-    """A finished analysis of a holdout."""
-
-    holdout: HoldoutReadingOut
-    beside: BesideOut

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from math import hypot
 
 from assay.analysis import repository, service
-from assay.analysis.archive_schemas import EffectOut
+from assay.analysis.archive import effect_out
 from assay.analysis.effects import REACH
-from assay.analysis.holdout_schemas import BesideOut, HoldoutReadingOut, HoldoutResultOut, SumOut, UnderOut
+from assay.analysis.holdout_schemas import BesideOut, HoldoutReadingOut, SumOut, UnderOut
 from assay.analysis.models import PastEffect
+from assay.analysis.schemas import HoldoutResultOut
 from assay.core.database import ReadSession
 from assay.experiments import holding
 from assay.experiments.holding import Under
@@ -140,5 +141,5 @@ def _under_out(each: Under, effects: Sequence[PastEffect], metrics: Sequence[str
         shipped=each.shipped,
         started_at=experiment.started_at,
         ended_at=experiment.ended_at,
-        effects=[EffectOut.model_validate(row) for row in effects if row.metric in metrics],
+        effects=[effect_out(row) for row in effects if row.metric in metrics],
     )

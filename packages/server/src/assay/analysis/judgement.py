@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from assay.analysis import decision_words as words
+from assay.analysis.decision_words import NAMELESS, Names, called
 from assay.analysis.inference import Inference
 from assay.analysis.methods import AlwaysValid, Bayesian, Finding, Fixed, GroupSequential, Reading, Role
 from assay.shared.numbers import probability
@@ -54,12 +55,20 @@ class Judgement:
     sentence: str
 
 
-def judge(inferences: Sequence[Inference], split: Split, reading: Reading, *, control: str) -> Judgement:
+def judge(
+    inferences: Sequence[Inference],
+    split: Split,
+    reading: Reading,
+    *,
+    control: str,
+    names: Names = NAMELESS,
+) -> Judgement:
     """The decision about one arm.
 
     Args:
         inferences: Of this arm, of every role; secondary metrics decide nothing.
         control: The arm that stays where this one is not shipped.
+        names: What the sentence calls the arms.
     """
     deciding = [one for one in inferences if one.question.role is not Role.SECONDARY]
     if not deciding:
@@ -70,13 +79,15 @@ def judge(inferences: Sequence[Inference], split: Split, reading: Reading, *, co
         return Judgement(Verdict.CANNOT_SAY, _distrusting(deciding, split))
     found = _findings(deciding)
     verdict, _ = judged(found, is_final=reading.is_final)
-    sentence = _because(verdict, found, deciding, control)
+    sentence = _because(verdict, found, deciding, control, names)
     return Judgement(verdict, _with_suspicion(sentence, split))
 
 
-def _because(verdict: Verdict, found: Findings, deciding: Sequence[Inference], control: str) -> str:
+def _because(
+    verdict: Verdict, found: Findings, deciding: Sequence[Inference], control: str, names: Names
+) -> str:
     """Why, told by the intervals that the verdict follows from."""
-    arm = deciding[0].question.arm
+    arm, control = called(deciding[0].question.arm, names), called(control, names)
     match verdict:
         case Verdict.SHIP:
             return words.shipping(deciding, arm=arm)

@@ -88,4 +88,9 @@ class PastEffect(Base):
     high: Mapped[float | None]
     error: Mapped[float | None]
     level: Mapped[float]
+    # How the plan read it; null before it allows a reading, and of effects that were kept before this was.
+    method: Mapped[str | None]
+    claimed_lift: Mapped[float | None]
+    claimed_low: Mapped[float | None]
+    claimed_high: Mapped[float | None]
     computed_at: Mapped[datetime]

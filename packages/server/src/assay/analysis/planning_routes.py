@@ -1,10 +1,15 @@
 """Sizing a plan over HTTP: from given figures, earlier results, or the events themselves."""
 
+from datetime import datetime
+
 from fastapi import APIRouter
 
 from assay.analysis import archive, foreseeing
+from assay.core.config import Settings
+from assay.core.database import ReadSession
 from assay.core.dependencies import AppSettings, Now, Reads, RetryingRoute
 from assay.experiments import planning
+from assay.experiments.planning import Seen, Unknown
 from assay.experiments.routing import ExperimentKey, ProjectKey
 from assay.experiments.schemas import PowerOut, PowerRequest, RecommendationOut, RecommendationRequest
 
@@ -23,8 +28,7 @@ async def compute_power(
     settings: AppSettings,
 ) -> PowerOut:
     """Says how many units and days the plan needs, from given figures, results or recent events."""
-    missing, place = await planning.unknown(tx, project, experiment, asked)
-    seen = await foreseeing.baselines(tx, project, place, missing, settings=settings, now=now)
+    seen = await _seen(tx, project, await planning.unknown(tx, project, experiment, asked), settings, now)
     return await planning.power(tx, project, experiment, asked, seen=seen)
 
 
@@ -38,7 +42,14 @@ async def recommend_method(
     settings: AppSettings,
 ) -> RecommendationOut:
     """Says what each method costs, which one fits traffic and deadline, and what to believe beforehand."""
-    missing, place = await planning.unknown(tx, project, experiment, asked)
-    seen = await foreseeing.baselines(tx, project, place, missing, settings=settings, now=now)
+    seen = await _seen(tx, project, await planning.unknown(tx, project, experiment, asked), settings, now)
     found = await planning.recommend(tx, project, experiment, asked, seen=seen)
     return found.model_copy(update={"priors": await archive.priors(tx, project, experiment)})
+
+
+async def _seen(tx: ReadSession, project: str, unknown: Unknown, settings: Settings, now: datetime) -> Seen:
+    place, keys = unknown.environment, unknown.metrics
+    found = await foreseeing.baselines(tx, project, place, keys, settings=settings, now=now)
+    if unknown.has_pace:
+        return Seen(found)
+    return Seen(found, await foreseeing.traffic(tx, project, place, settings=settings, now=now))

@@ -8,7 +8,7 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from enum import Enum
 from importlib.metadata import version
@@ -22,6 +22,7 @@ from pydantic import BaseModel
 
 from assay.analysis import claims
 from assay.analysis.collected import Arrivals, Collected, Disturbances
+from assay.analysis.decision_words import Names
 from assay.analysis.doctor import Traffic
 from assay.analysis.document import Document
 from assay.analysis.plan import Plan
@@ -41,6 +42,7 @@ class Record:
     Attributes:
         traffic: New units over time, where there is a calendar.
         arrivals: How the events came in; no number follows from it.
+        names: What sentences call the arms, by key.
     """
 
     plan: Plan
@@ -48,6 +50,7 @@ class Record:
     traffic: Traffic | None = None
     disturbances: Disturbances = NOTHING
     arrivals: Arrivals | None = None
+    names: Names = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,7 @@ def concluded(record: Record) -> Document:
         traffic=record.traffic,
         disturbances=record.disturbances,
         arrivals=record.arrivals,
+        names=record.names,
     )
     return document.model_copy(update={"content_hash": content_hash(document, write(record))})
 

@@ -4,7 +4,7 @@ import json
 import uuid
 
 from assay.access.policy import Role, sees_report
-from assay.analysis import repository
+from assay.analysis import holdouts, repository
 from assay.analysis.document import Document
 from assay.analysis.errors import NoRecord, ReportNotFound
 from assay.analysis.models import Report
@@ -13,6 +13,7 @@ from assay.audit import service as audit
 from assay.core.database import ReadSession, WriteSession
 from assay.experiments import service as experiments
 from assay.experiments.errors import UnknownResult
+from assay.experiments.holdouts import FromHoldout
 from assay.flags.rewriting import By
 from assay.jobs import service as jobs
 from assay.jobs.errors import NotFinished, TaskFailed, TaskNotFound
@@ -36,9 +37,7 @@ async def create(
             f"experiment {experiment!r} has no finished result {wanted.result}: {error.message}",
             value=str(wanted.result),
         ) from error
-    subject = Subject(
-        experiment=await experiments.get(tx, project, experiment), task=await jobs.poll(tx, wanted.result)
-    )
+    subject = await _subject(tx, project, experiment, wanted.result)
     values = {
         **wanted.model_dump(),
         "experiment_id": identifier,
@@ -52,6 +51,17 @@ async def create(
     made = ReportOut.model_validate(await repository.insert_report(tx, values))
     await note(tx, project, experiment, "created", before=None, after=made, by=by)
     return made
+
+
+async def _subject(tx: ReadSession, project: str, experiment: str, result: uuid.UUID) -> Subject:
+    found = await experiments.get(tx, project, experiment)
+    is_holdout = isinstance(found.assignments, FromHoldout)
+    return Subject(
+        experiment=found,
+        task=await jobs.poll(tx, result),
+        holdout=await holdouts.reading_out(tx, project, found) if is_holdout else None,
+        beside=await holdouts.beside(tx, project, found) if is_holdout else None,
+    )
 
 
 async def listing(

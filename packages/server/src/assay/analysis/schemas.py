@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from assay.analysis.document import Document
+from assay.analysis.holdout_schemas import BesideOut, HoldoutReadingOut
 from assay.analysis.plan import TOP_VALUES
 from assay.experiments.design import MAX_METRICS
 from assay.experiments.plan import Alpha, Method, Prior
@@ -104,6 +105,13 @@ class ResultOut(Outgoing):
     document: Document
 
 
+class HoldoutResultOut(ResultOut):
+    """A finished analysis of a holdout."""
+
+    holdout: HoldoutReadingOut
+    beside: BesideOut
+
+
 class RecordOut(Outgoing):
     """What a document was concluded from; `assay results export` makes a bundle of both."""
 
@@ -137,6 +145,10 @@ class Subject(Outgoing):
 
     experiment: ExperimentOut
     task: TaskOut
+    holdout: HoldoutReadingOut | None = Field(default=None, description="Null of an experiment.")
+    beside: BesideOut | None = Field(
+        default=None, description="What had run under the holdout by then; null of an experiment."
+    )
 
 
 class FrozenReportOut(Outgoing):

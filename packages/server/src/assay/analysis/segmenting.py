@@ -13,9 +13,9 @@ import numpy as np
 
 from assay.analysis import compare
 from assay.analysis.asking import role_of
-from assay.analysis.collected import Collected, Segment, SegmentKind, kind_of, value_of
+from assay.analysis.collected import MISSING, Collected, Segment, SegmentKind, kind_of, value_of
 from assay.analysis.conclude import evidence_of
-from assay.analysis.decision_words import signed
+from assay.analysis.decision_words import NAMELESS, Names, called, signed
 from assay.analysis.differing import Heterogeneity, SegmentEffect
 from assay.analysis.methods import Role
 from assay.analysis.plan import MetricPlan, Plan
@@ -46,8 +46,12 @@ class _Asked:
     scattered: Scattered
 
 
-def heterogeneity(plan: Plan, collected: Collected) -> list[Heterogeneity]:
-    """The answers for every dimension, goal and arm that is not the control."""
+def heterogeneity(plan: Plan, collected: Collected, names: Names = NAMELESS) -> list[Heterogeneity]:
+    """The answers for every dimension, goal and arm that is not the control.
+
+    Args:
+        names: What sentences call the arms.
+    """
     asked = [
         _asked(plan, metric, arm.key, dimension.key, collected.segments)
         for dimension in plan.segments
@@ -57,7 +61,30 @@ def heterogeneity(plan: Plan, collected: Collected) -> list[Heterogeneity]:
         if arm.key != plan.control
     ]
     adjusted = holm([float(each.scattered.p_value) for each in asked])
-    return [_answer(plan, each, float(p_value)) for each, p_value in zip(asked, adjusted, strict=True)]
+    return [_answer(plan, each, float(p_value), names) for each, p_value in zip(asked, adjusted, strict=True)]
+
+
+def uncut(plan: Plan, segments: Sequence[Segment], *, carried: Sequence[str] | None) -> list[str]:
+    """A sentence for every dimension of which no unit has a value.
+
+    Args:
+        carried: The properties that exposures do carry; None where they come from a table without events.
+    """
+    return [
+        f"No unit has a value of {each.key!r}, so the result cannot be cut by it{_instead(carried)}."
+        for each in plan.segments
+        if _is_empty(each.key, segments)
+    ]
+
+
+def _is_empty(dimension: str, segments: Sequence[Segment]) -> bool:
+    return {each.label for each in segments if each.dimension == dimension} == {MISSING}
+
+
+def _instead(carried: Sequence[str] | None) -> str:
+    if carried is None:
+        return ""
+    return f"; exposures carry {', '.join(carried)}" if carried else "; exposures carry no properties"
 
 
 def _asked(plan: Plan, metric: MetricPlan, arm: str, dimension: str, segments: Sequence[Segment]) -> _Asked:
@@ -91,7 +118,7 @@ def _is_large(plan: Plan, arm: str, segment: Segment) -> bool:
     return smaller >= plan.reading.minimum_units
 
 
-def _answer(plan: Plan, asked: _Asked, adjusted: float) -> Heterogeneity:
+def _answer(plan: Plan, asked: _Asked, adjusted: float, names: Names) -> Heterogeneity:
     scattered = asked.scattered
     differs = bool(adjusted < plan.alpha)
     finding: Literal["differs", "chance", "unknown"] = (
@@ -108,7 +135,7 @@ def _answer(plan: Plan, asked: _Asked, adjusted: float) -> Heterogeneity:
         p_value=compare.number(scattered.p_value),
         adjusted_p_value=compare.number(adjusted),
         finding=finding,
-        sentence=_sentence(plan, asked, finding, adjusted),
+        sentence=_sentence(plan, asked, finding, adjusted, names),
         problem=None if scattered.reason is None else _problem(plan, asked),
     )
 
@@ -129,8 +156,8 @@ def _segment(plan: Plan, asked: _Asked, at: int) -> SegmentEffect:
     )
 
 
-def _sentence(plan: Plan, asked: _Asked, finding: str, adjusted: float) -> str:
-    what = f"The effect of {asked.arm} on {asked.metric.name}"
+def _sentence(plan: Plan, asked: _Asked, finding: str, adjusted: float, names: Names) -> str:
+    what = f"The effect of {called(asked.arm, names)} on {asked.metric.name}"
     if finding == "unknown":
         return (
             f"Whether {what[0].lower()}{what[1:]} differs by {asked.dimension} cannot be said: "
@@ -147,6 +174,8 @@ def _problem(plan: Plan, asked: _Asked) -> str:
     large = [at for at, segment in enumerate(asked.segments) if _is_large(plan, asked.arm, segment)]
     reasons = [asked.effects[at].reason for at in large]
     unclear = next((reason for reason in reasons if reason is not None), None)
+    if _is_empty(asked.dimension, asked.segments):
+        return "no unit has a value of it"
     if len(large) < FEWEST_SEGMENTS or unclear is None:
         return f"fewer than two segments have {plan.reading.minimum_units} units in both arms"
     return unclear.sentence

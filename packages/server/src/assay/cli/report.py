@@ -13,7 +13,7 @@ from assay.analysis.claimed import (
     split_p_value,
     watched_split,
 )
-from assay.analysis.differing import Heterogeneity
+from assay.analysis.differing import Heterogeneity, Interaction, Novelty
 from assay.analysis.document import Adjusted, Comparison, Document, Estimate, MetricResult
 from assay.analysis.undecided import undecided_interactions, undecided_trends
 from assay.cli.console import table
@@ -30,6 +30,7 @@ def report(document: Document) -> RenderableType:
         *_warnings(document),
         *(_metric(metric, document) for metric in document.metrics),
         *(_segment(metric, document) for metric in document.metrics if document.segments),
+        *(Text(sentence, "yellow") for sentence in document.uncut),
         *_differing(document),
         *_arrivals(document),
         *_conclusions(document),
@@ -37,11 +38,24 @@ def report(document: Document) -> RenderableType:
 
 
 def _arms(document: Document) -> RenderableType:
+    names = _names(document)
     rows = [
-        [arm.arm + (" (control)" if arm.arm == document.control else ""), f"{arm.units:,}", f"{arm.weight:g}"]
+        [
+            names[arm.arm] + (" (control)" if arm.arm == document.control else ""),
+            arm.arm,
+            f"{arm.units:,}",
+            f"{arm.weight:g}",
+        ]
         for arm in document.arms
     ]
-    return table(f"Units: {document.unit}", ["arm", "units", "weight"], rows)
+    columns = ["arm", "key", "units", "weight"]
+    if all(arm.name is None for arm in document.arms):
+        rows, columns = [[row[0], *row[2:]] for row in rows], ["arm", "units", "weight"]
+    return table(f"Units: {document.unit}", columns, rows)
+
+
+def _names(document: Document) -> Mapping[str, str]:
+    return {arm.arm: arm.name or arm.arm for arm in document.arms}
 
 
 def _warnings(document: Document) -> list[Text]:
@@ -86,7 +100,7 @@ def _exploration(document: Document) -> list[Text]:
 
 def _differing(document: Document) -> list[RenderableType]:
     """Segments side by side with what is believed of them, then a line per trend and per other experiment."""
-    kinds = {metric.metric: metric for metric in document.metrics}
+    kinds, names = {metric.metric: metric for metric in document.metrics}, _names(document)
     ringing = {"differs", "fades", "grows"}
     disturbances = (*document.novelty, *document.interactions)
     # What rings stands among the alarms below.
@@ -95,24 +109,27 @@ def _differing(document: Document) -> list[RenderableType]:
     named = [each.experiment for each in document.shared_units if not each.is_tested]
     failure = document.disturbances_failure
     return [
-        *(_shrunken(each, kinds[each.metric]) for each in document.heterogeneity),
+        *(_shrunken(each, kinds[each.metric], names) for each in document.heterogeneity),
         *(Text(each.sentence, "yellow" if each.finding in ringing else "dim") for each in lines),
-        *(Text(each, "dim") for each in _undecided(document, kinds)),
+        *(Text(each, "dim") for each in _undecided(document, kinds, names)),
         *([Text(f"Units in common, not tested: {', '.join(named)}", "dim")] if named else []),
         *([Text(f"Novelty and interactions were not looked for: {failure}", "yellow")] if failure else []),
     ]
 
 
-def _undecided(document: Document, metrics: Mapping[str, MetricResult]) -> list[str]:
-    trends = undecided_trends(document.novelty, lambda each: f"{metrics[each.metric].name} in {each.arm}")
+def _undecided(
+    document: Document, metrics: Mapping[str, MetricResult], names: Mapping[str, str]
+) -> list[str]:
+    def of(each: Novelty | Interaction) -> str:
+        return f"{metrics[each.metric].name} in {names[each.arm]}"
+
     changes = undecided_interactions(
-        document.interactions,
-        lambda each: f"{metrics[each.metric].name} in {each.arm} with {each.other_arm} of {each.experiment}",
+        document.interactions, lambda each: f"{of(each)} with {each.other_arm} of {each.experiment}"
     )
-    return [*trends, *changes]
+    return [*undecided_trends(document.novelty, of), *changes]
 
 
-def _shrunken(found: Heterogeneity, metric: MetricResult) -> RenderableType:
+def _shrunken(found: Heterogeneity, metric: MetricResult, names: Mapping[str, str]) -> RenderableType:
     shown = points if metric.kind.is_share else number
     rows = [
         [
@@ -126,7 +143,7 @@ def _shrunken(found: Heterogeneity, metric: MetricResult) -> RenderableType:
         for each in found.segments
     ]
     columns = [found.dimension, "units", "as seen", "drawn towards the mean"]
-    return table(f"{metric.name}, {found.arm} by {found.dimension}", columns, rows)
+    return table(f"{metric.name}, {names[found.arm]} by {found.dimension}", columns, rows)
 
 
 def _arrivals(document: Document) -> list[RenderableType]:
@@ -148,12 +165,12 @@ def _minute(at: datetime | None) -> str:
     return MISSING if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M}"
 
 
-def _view(comparison: Comparison, shown: Show) -> str:
+def _view(comparison: Comparison, arm: str, shown: Show) -> str:
     view = comparison.view
     if view is None:
         return ""
     return (
-        f"{comparison.arm}, a Bayesian view and no claim: {shown(view.estimate)} "
+        f"{arm}, a Bayesian view and no claim: {shown(view.estimate)} "
         f"[{shown(view.low)}, {shown(view.high)}], better with probability {percent(view.chance_to_beat)}, "
         f"expected loss {number(view.loss_if_shipped)} if shipped, {number(view.loss_if_kept)} if not"
     )
@@ -163,6 +180,7 @@ def _conclusions(document: Document) -> list[Text]:
     """What needs somebody's attention, then what to do about each arm."""
     causes = [] if document.diagnosis is None else document.diagnosis.causes[:1]
     ringing = [] if document.diagnosis is None else document.diagnosis.segments
+    names = _names(document)
     return [
         *(Text(alarm, "yellow") for alarm in document.alarms),
         *(Text(f"Most likely cause of the split: {cause.sentence}", "yellow") for cause in causes),
@@ -173,33 +191,43 @@ def _conclusions(document: Document) -> list[Text]:
             )
             for each in ringing
         ),
-        *(Text(f"Decision on {decided.arm}: {decided.sentence}", "bold") for decided in document.decisions),
+        *(
+            Text(f"Decision on {names[decided.arm]}: {decided.sentence}", "bold")
+            for decided in document.decisions
+        ),
     ]
 
 
 def _metric(metric: MetricResult, document: Document) -> RenderableType:
     is_share = metric.kind.is_share
     by_arm = {comparison.arm: comparison for comparison in metric.comparisons}
+    names = _names(document)
     level = f"{1 - document.alpha:.4g}"
     shown = points if is_share else number
     rows: list[list[str]] = []
     for arm in metric.arms:
         compared = by_arm.get(arm.arm)
         value = percent(arm.mean) if is_share else number(arm.mean)
-        rows.append([arm.arm, f"{arm.units:,}", value, *_claimed(compared, shown), _finding(compared)])
+        rows.append([names[arm.arm], f"{arm.units:,}", value, *_claimed(compared, shown), _finding(compared)])
         if compared is not None and compared.adjusted is not None:
-            rows.append([f"{arm.arm}, adjusted", "", "", *_cells(compared.adjusted, shown), ""])
+            rows.append([f"{names[arm.arm]}, adjusted", "", "", *_cells(compared.adjusted, shown), ""])
     difference = "difference, points" if is_share else "difference"
     columns = ["arm", "units", "value", difference, "lift", "p", "finding"]
     return Group(
-        table(f"{metric.name} — {metric.kind}, intervals at {level}", columns, rows), *_notes(metric)
+        table(f"{metric.name} — {metric.kind}, intervals at {level}", columns, rows),
+        *_notes(metric, names),
     )
 
 
 def _segment(metric: MetricResult, document: Document) -> RenderableType:
     shown = points if metric.kind.is_share else number
+    names = _names(document)
     rows = [
-        [f"{segment.dimension}: {segment.value or segment.kind}", compared.arm, *_cells(compared, shown)]
+        [
+            f"{segment.dimension}: {segment.value or segment.kind}",
+            names[compared.arm],
+            *_cells(compared, shown),
+        ]
         for segment in document.segments
         for found in segment.metrics
         if found.metric == metric.metric
@@ -242,10 +270,10 @@ def _with_interval(estimate: Estimate, shown: Show) -> str:
     return f"{shown(estimate.estimate)} [{shown(estimate.low)}, {shown(estimate.high)}]"
 
 
-def _notes(metric: MetricResult) -> list[Text]:
+def _notes(metric: MetricResult, names: Mapping[str, str]) -> list[Text]:
     notes = [] if metric.failure is None else [f"cannot be computed: {metric.failure.sentence}"]
     notes += [
-        f"{arm.missing:,} units of {arm.arm} have no value and are left out"
+        f"{arm.missing:,} units of {names[arm.arm]} have no value and are left out"
         for arm in metric.arms
         if arm.missing
     ]
@@ -253,13 +281,14 @@ def _notes(metric: MetricResult) -> list[Text]:
         notes.append(f"no curve over days: {metric.no_looks}")
     shown = points if metric.kind.is_share else number
     for comparison in metric.comparisons:
-        notes += [_view(comparison, shown)] if comparison.view is not None else []
+        notes += [_view(comparison, names[comparison.arm], shown)] if comparison.view is not None else []
         for what, estimate in (
             ("difference", claimed_difference(comparison)),
             ("lift", claimed_lift(comparison)),
         ):
             if estimate.undefined is not None:
                 notes.append(
-                    f"{what} of {comparison.arm}: cannot be computed, because {estimate.undefined.sentence}"
+                    f"{what} of {names[comparison.arm]}: cannot be computed, "
+                    f"because {estimate.undefined.sentence}"
                 )
     return [Text(note, "yellow") for note in notes]

@@ -23,6 +23,7 @@ from assay.events.ingest import Arrival, Sorted
 log = structlog.get_logger()
 
 GROUP_EVENTS = 10_000
+AGAIN = "send this batch again in a second"
 
 
 @dataclass(slots=True)
@@ -61,10 +62,10 @@ class Committer:
         """
         # One request alone always has room, however narrow the bound.
         is_full = self.open_bytes > 0 and self.open_bytes + size > self._max_bytes
-        if self.waiting_events >= self._max_events or is_full:
-            raise TooMuchWaiting(
-                f"{self.waiting_events:,} events wait for the database; send this batch again in a second"
-            )
+        if self.waiting_events >= self._max_events:
+            raise TooMuchWaiting(f"{self.waiting_events:,} events wait for the database; {AGAIN}")
+        if is_full:
+            raise TooMuchWaiting(f"requests of {self.open_bytes:,} bytes are being taken in already; {AGAIN}")
         self.open_bytes += size
         try:
             yield

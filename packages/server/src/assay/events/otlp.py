@@ -54,16 +54,25 @@ class Occurrence:
     attributes: Mapping[str, Value]
 
 
-def exposures(occurrences: Iterable[Occurrence]) -> Sequence[AnyEvent | Malformed]:
+def exposures(occurrences: Iterable[Occurrence | Malformed]) -> Sequence[AnyEvent | Malformed]:
     """The exposures among what was observed; anything else, and evaluations that failed, are passed over.
+
+    What could not be read stays what it is, so that its sender is told.
 
     Raises:
         BatchTooLong: There are more than 10,000.
     """
-    evaluations = [each for each in occurrences if _name(each) in EVENTS and not _has_failed(each)]
+    evaluations = [each for each in occurrences if isinstance(each, Malformed) or _is_evaluation(each)]
     if len(evaluations) > MAX_EVENTS:
         raise BatchTooLong(f"{len(evaluations):,} evaluations; send at most {MAX_EVENTS:,} in one request")
-    return [wire.read_one(msgspec.json.encode(_exposure(each))) for each in evaluations]
+    return [
+        each if isinstance(each, Malformed) else wire.read_one(msgspec.json.encode(_exposure(each)))
+        for each in evaluations
+    ]
+
+
+def _is_evaluation(occurrence: Occurrence) -> bool:
+    return _name(occurrence) in EVENTS and not _has_failed(occurrence)
 
 
 def _name(occurrence: Occurrence) -> Value:

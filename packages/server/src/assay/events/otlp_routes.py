@@ -1,6 +1,6 @@
 """OTLP over HTTP: an exporter of logs or traces pointed at `/api/v1/otlp` makes exposures of evaluations."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -13,6 +13,7 @@ from assay.events.decoding import JSON, media_type
 from assay.events.errors import BatchTooLong, UnknownEncoding, UnreadableBatch, UnreadableEncoding
 from assay.events.otlp import Occurrence
 from assay.events.reception import Reader, Receiving
+from assay.events.wire import Malformed
 
 router = APIRouter(prefix="/otlp/v1", tags=["events"])
 
@@ -64,7 +65,7 @@ def _reader(signal: str, content_type: str | None) -> Reader:
     return lambda body: otlp.exposures(read(body))
 
 
-def _decoder(signal: str, essence: str) -> Callable[[bytes], list[Occurrence]]:
+def _decoder(signal: str, essence: str) -> Callable[[bytes], Sequence[Occurrence | Malformed]]:
     if essence == JSON:
         return otlp_json.read_logs if signal == "logs" else otlp_json.read_traces
     if essence == PROTOBUF:

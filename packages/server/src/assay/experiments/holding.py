@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from assay.audit import service as audit
 from assay.core.database import ReadSession, WriteSession
 from assay.experiments import repository, service
 from assay.experiments.errors import ExperimentNotFound, HoldoutIdle, HoldoutUnread
@@ -19,6 +20,7 @@ from assay.experiments.holdouts import (
     Revision,
     Standing,
     arms_of,
+    gone_at,
     is_under,
     revision_of,
     standing_of,
@@ -32,6 +34,7 @@ from assay.flags.kinds import HOLDOUT, Address
 from assay.flags.rewriting import By
 from assay.metrics import service as metrics
 from assay.projects import service as projects
+from assay.shared.pagination import MAX_LIMIT
 from assay_engine import HoldoutArm, holdout_experiment
 from assay_engine.holdouts import PREFIX
 
@@ -117,8 +120,8 @@ async def follow(tx: WriteSession, project_key: str, key: str, *, now: datetime)
     try:
         standing = await _standing(tx, project_key, assignments.environment, assignments.holdout)
     except HoldoutNotFound:
-        # It was released before it could be deleted; what is known of it stays.
-        values = {} if experiment.ended_at is not None else {"ended_at": now}
+        gone = await _gone_at(tx, project_key, assignments) or now
+        values = {"ended_at": gone if experiment.ended_at is None else min(gone, experiment.ended_at)}
     else:
         values = _values(assignments, standing)
     known = {name: getattr(experiment, name) for name in values}
@@ -197,6 +200,14 @@ async def _standing(tx: ReadSession, project_key: str, environment: str, key: st
             value=standing.share,
         )
     return standing
+
+
+async def _gone_at(tx: ReadSession, project_key: str, assignments: FromHoldout) -> datetime | None:
+    """Its revisions went with it; the change log stays."""
+    project = await projects.get(tx, project_key)
+    subject = f"environments/{assignments.environment}/{HOLDOUT.plural}/{assignments.holdout}"
+    entries, _ = await audit.listing(tx, project.id, subject=subject, cursor=None, limit=MAX_LIMIT)
+    return gone_at(entries)
 
 
 def _values(assignments: FromHoldout, standing: Standing) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from assay.audit.schemas import AuditEntryOut
 from assay.experiments.design import MAX_METRICS, Arm, FromExposures, FromTable
 from assay.experiments.plan import Alpha, AlwaysValid, Correction, Fixed
 from assay.shared.ids import Key
@@ -58,6 +59,7 @@ class FromHoldout(Incoming):
     reading: HoldoutReading
 
 
+DELETED = "holdout.deleted"
 AnyAssignments = Annotated[FromExposures | FromTable | FromHoldout, Field(discriminator="source")]
 """All that an experiment may have; nobody but Assay makes one of a holdout."""
 
@@ -109,6 +111,25 @@ def standing_of(revisions: Sequence[Revision]) -> Standing | None:
             found = Standing(share_of(each.holdout), each.at, None, is_redivided)
             division = divided
     return found
+
+
+def gone_at(entries: Sequence[AuditEntryOut]) -> datetime | None:
+    """When a holdout that is gone stopped keeping units out: when it was released, or else deleted.
+
+    Args:
+        entries: Of its change log, newest first.
+    """
+    deleted: datetime | None = None
+    for entry in entries:
+        if entry.action == DELETED:
+            if deleted is not None:
+                break  # What is older is of an earlier holdout of this key.
+            deleted = entry.at
+            continue
+        for change in entry.changes:
+            if change.path == ["experiments"]:
+                return entry.at if change.after == [] else deleted
+    return deleted
 
 
 def share_of(holdout: Holdout) -> float:

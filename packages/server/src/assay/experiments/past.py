@@ -35,6 +35,18 @@ class Baseline:
 
 
 @dataclass(frozen=True, slots=True)
+class Pace:
+    """How many new units come.
+
+    Attributes:
+        source: Who says so, as a sentence goes on with it.
+    """
+
+    units_per_day: float
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class PastTrial:
     """An earlier comparison of the same with the same.
 

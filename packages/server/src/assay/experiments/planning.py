@@ -1,6 +1,7 @@
 """Planning with what is known: duration, methods and their cost, and the checks that need data."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
@@ -14,7 +15,7 @@ from assay.experiments.advice import Option, advised, days_for
 from assay.experiments.checks import Check, Level
 from assay.experiments.errors import NotComputable
 from assay.experiments.models import Experiment
-from assay.experiments.past import Baseline
+from assay.experiments.past import Baseline, Pace
 from assay.experiments.plan import AlwaysValid, Bayesian, Fixed, GroupSequential, Method, Plan
 from assay.experiments.schemas import (
     NeedOut,
@@ -34,15 +35,40 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 RECENTLY = timedelta(days=28)
+GIVEN = "given"
 
 
-async def power(
-    tx: ReadSession, project_key: str, key: str, asked: PowerRequest, *, seen: Mapping[str, Baseline]
-) -> PowerOut:
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the events themselves tell where nothing else does.
+
+    Attributes:
+        metrics: By key, those that no result measures.
+        traffic: How many units came lately, whatever they were counted for.
+    """
+
+    metrics: Mapping[str, Baseline]
+    traffic: Pace | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """What only the events can tell.
+
+    Attributes:
+        metrics: Goals and guardrails that no result and no given figure tells of.
+        has_pace: Whether somebody else knows how many units come.
+        environment: Where the experiment runs.
+    """
+
+    metrics: Sequence[str]
+    has_pace: bool
+    environment: str
+
+
+async def power(tx: ReadSession, project_key: str, key: str, asked: PowerRequest, *, seen: Seen) -> PowerOut:
     """How long a plan must run to find what it looks for.
 
-    Args:
-        seen: What the events themselves tell of metrics that no result measures.
     Raises:
         NotComputable: Nothing is known of a metric, or a goal has no smallest effect.
     """
@@ -52,7 +78,7 @@ async def power(
 
 
 async def recommend(
-    tx: ReadSession, project_key: str, key: str, asked: RecommendationRequest, *, seen: Mapping[str, Baseline]
+    tx: ReadSession, project_key: str, key: str, asked: RecommendationRequest, *, seen: Seen
 ) -> RecommendationOut:
     """What each method costs for this plan, and which one fits the traffic and the deadline.
 
@@ -69,15 +95,19 @@ async def recommend(
     return await _computed(partial(_recommend, experiment, plan, known, pace, asked))
 
 
-async def unknown(tx: ReadSession, project_key: str, key: str, asked: PowerRequest) -> tuple[list[str], str]:
-    """The goals and guardrails of a plan that no result and no given figure tells of, and where it runs."""
+async def unknown(tx: ReadSession, project_key: str, key: str, asked: PowerRequest) -> Unknown:
+    """What of a plan neither a result nor a given figure tells."""
     experiment = await service.row_of(tx, project_key, key)
     service.state_of(experiment)
     plan = service.plan_of(experiment)
     sized = [*(goal.metric for goal in plan.goals), *(rail.metric for rail in plan.guardrails)]
     found = await past.baselines(tx, experiment, set(sized))
     known = asked.baselines.keys() | found.keys()
-    return [metric for metric in sized if metric not in known], experiment.assignments["environment"]
+    return Unknown(
+        metrics=[metric for metric in sized if metric not in known],
+        has_pace=asked.units_per_day is not None or pace_of(plan, found) is not None,
+        environment=experiment.assignments["environment"],
+    )
 
 
 async def report(
@@ -128,31 +158,35 @@ async def _computed(work: Callable[[], T]) -> T:
 
 
 async def _known(
-    tx: ReadSession, experiment: Experiment, asked: PowerRequest, seen: Mapping[str, Baseline]
-) -> tuple[Plan, dict[str, Baseline], float | None]:
+    tx: ReadSession, experiment: Experiment, asked: PowerRequest, seen: Seen
+) -> tuple[Plan, dict[str, Baseline], Pace | None]:
     service.state_of(experiment)
     plan = service.plan_of(experiment)
-    found = {**seen, **await past.baselines(tx, experiment, set(plan.metrics()))}
+    found = {**seen.metrics, **await past.baselines(tx, experiment, set(plan.metrics()))}
     known = past.merged(asked.baselines, found)
-    return plan, known, asked.units_per_day or _pace(plan, found)
+    if asked.units_per_day is not None:
+        return plan, known, Pace(asked.units_per_day, GIVEN)
+    return plan, known, pace_of(plan, found) or seen.traffic
 
 
-def _pace(plan: Plan, known: Mapping[str, Baseline]) -> float | None:
+def pace_of(plan: Plan, known: Mapping[str, Baseline]) -> Pace | None:
     """New units a day, as the earlier experiment behind the first known goal had them."""
-    paces = [known[goal.metric].units_per_day for goal in plan.goals if goal.metric in known]
-    return next((pace for pace in paces if pace is not None), None)
+    told = [known[goal.metric] for goal in plan.goals if goal.metric in known]
+    paces = [Pace(each.units_per_day, each.source) for each in told if each.units_per_day is not None]
+    return next(iter(paces), None)
 
 
-def _power(experiment: Experiment, plan: Plan, known: Mapping[str, Baseline], pace: float | None) -> PowerOut:
+def _power(experiment: Experiment, plan: Plan, known: Mapping[str, Baseline], pace: Pace | None) -> PowerOut:
     found = _needs(experiment, plan, known, pace)
-    daily = None if pace is None else pace * plan.coverage
+    daily = None if pace is None else pace.units_per_day * plan.coverage
     units = [need.units for need in found]
     whole = None if any(each is None for each in units) else max(each or 0 for each in units)
     days = days_for(whole, daily)
     return PowerOut(
         needs=[_need_out(need, daily) for need in found],
         units=whole,
-        units_per_day=pace,
+        units_per_day=None if pace is None else pace.units_per_day,
+        units_per_day_source=None if pace is None else pace.source,
         days=days,
         reachable=None if days is None or plan.duration_days is None else days <= plan.duration_days,
         sentence=f"{_sentence(plan, whole, days)}{_assigned_otherwise(plan)}",
@@ -160,13 +194,15 @@ def _power(experiment: Experiment, plan: Plan, known: Mapping[str, Baseline], pa
 
 
 def _needs(
-    experiment: Experiment, plan: Plan, known: Mapping[str, Baseline], pace: float | None
+    experiment: Experiment, plan: Plan, known: Mapping[str, Baseline], pace: Pace | None
 ) -> "list[Need]":
     # Statistics are loaded by the first calculation, not by every start.
     from assay.experiments.sizing import Split, needs  # noqa: PLC0415
 
     split = Split.of({arm["key"]: arm["weight"] for arm in experiment.arms}, experiment.control)
-    units = None if pace is None or plan.duration_days is None else pace * plan.coverage * plan.duration_days
+    units = None
+    if pace is not None and plan.duration_days is not None:
+        units = pace.units_per_day * plan.coverage * plan.duration_days
     return needs(plan, split, known, units)
 
 
@@ -174,17 +210,21 @@ def _recommend(
     experiment: Experiment,
     plan: Plan,
     known: Mapping[str, Baseline],
-    pace: float,
+    pace: Pace,
     asked: RecommendationRequest,
 ) -> RecommendationOut:
     from assay.experiments.sizing import Split, cost  # noqa: PLC0415
 
     split = Split.of({arm["key"]: arm["weight"] for arm in experiment.arms}, experiment.control)
     costs = [cost(plan, split, known, method) for method in _methods(plan)]
-    options = [_option(each, pace * plan.coverage) for each in costs]
+    options = [_option(each, pace.units_per_day * plan.coverage) for each in costs]
     chosen, sentence = advised(options, deadline_days=asked.deadline_days, watched=asked.watch_continuously)
     return RecommendationOut(
-        options=[OptionOut.model_validate(each) for each in options], recommended=chosen, sentence=sentence
+        options=[OptionOut.model_validate(each) for each in options],
+        recommended=chosen,
+        units_per_day=pace.units_per_day,
+        units_per_day_source=pace.source,
+        sentence=sentence,
     )
 
 
@@ -262,7 +302,7 @@ def _data(unmeasured: Sequence[str], silent: Sequence[str]) -> Check:
 
 async def _reach(experiment: Experiment, plan: Plan, known: Mapping[str, Baseline]) -> Check:
     try:
-        found = await _computed(partial(_power, experiment, plan, known, _pace(plan, known)))
+        found = await _computed(partial(_power, experiment, plan, known, pace_of(plan, known)))
     except NotComputable as error:
         return Check(
             "power", Level.WARNING, f"The power is not known: {error.message}.", "Ask for its power."

@@ -329,12 +329,19 @@ class NeedOut(Outgoing):
     detectable: float | None = Field(description="Smallest effect found in the planned duration.")
 
 
+PACE_SOURCE = Field(
+    description="Who says how many units come: `given`, an earlier experiment, `recent events` of the plan's "
+    "metrics, or `recent traffic` of the environment."
+)
+
+
 class PowerOut(Outgoing):
     """How long a plan must run."""
 
     needs: list[NeedOut]
     units: int | None = Field(description="Of all arms together, for all that is looked for.")
     units_per_day: float | None
+    units_per_day_source: str | None = PACE_SOURCE
     days: int | None = Field(description="Null when nobody knows how many units arrive.")
     reachable: bool | None = Field(description="Whether the planned duration is long enough.")
     sentence: str
@@ -372,6 +379,8 @@ class RecommendationOut(Outgoing):
 
     options: list[OptionOut]
     recommended: str | None = Field(description="Null when none is done in time.")
+    units_per_day: float
+    units_per_day_source: str | None = PACE_SOURCE
     sentence: str
     priors: list[SuggestedPrior] = Field(
         default_factory=list[SuggestedPrior], description="For goals with at least five past effects."

@@ -84,5 +84,8 @@ async def _row(tx: ReadSession, project_key: str, key: str) -> Metric:
     project = await projects.get(tx, project_key)
     found = await repository.by_keys(tx, project.id, [key])
     if not found:
-        raise MetricNotFound(f"project {project_key!r} has no metric {key!r}", value=key)
+        raise MetricNotFound(
+            f"project {project_key!r} has no metric {key!r}; `assay metric list` shows those there are",
+            value=key,
+        )
     return found[0]

@@ -90,7 +90,7 @@ class Result:
             f"{shown.metric}, {shown.arm}: {shown.difference}, p {shown.p_value}: {shown.word}"
             for shown in self._shown()
         ]
-        units = ", ".join(f"{arm.arm} {arm.units:,}" for arm in self.document.arms)
+        units = ", ".join(f"{arm.name or arm.arm} {arm.units:,}" for arm in self.document.arms)
         return "\n".join([f"Result of {units} units", *lines])
 
     def _repr_html_(self) -> str:
@@ -124,10 +124,12 @@ def _shown(metric: MetricResult, comparison: Comparison, document: Document) -> 
     claim = comparison.claim
     difference = figures.interval(claimed_difference(comparison), scale)
     lift = figures.interval(claimed_lift(comparison), figures.PERCENT)
-    found = verdict_of(comparison, metric, arm=comparison.arm, control=document.control)
+    names = {arm.arm: arm.name or arm.arm for arm in document.arms}
+    arm = names[comparison.arm]
+    found = verdict_of(comparison, metric, arm=arm, control=names[document.control])
     return Shown(
         metric=metric.name,
-        arm=comparison.arm,
+        arm=arm,
         difference=_words(difference),
         lift=_words(lift),
         p_value=figures.p_value(comparison.p_value if claim is None else claim.adjusted_p_value).text,
@@ -146,7 +148,7 @@ def _line(metric: MetricResult, comparison: Comparison, document: Document) -> L
     lift = claimed_lift(comparison)
     return Line(
         metric=metric.name,
-        arm=comparison.arm,
+        arm=shown.arm,
         tone=verdict_of(comparison, metric, arm=comparison.arm, control=document.control).tone,
         estimate=lift.estimate,
         low=lift.low,

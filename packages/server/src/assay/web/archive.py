@@ -26,6 +26,7 @@ from assay.shared.schema import Name
 from assay.web import figures
 from assay.web.figures import PERCENT
 from assay.web.interval_plot import Line, Plot, plot
+from assay.web.metric_card import METHODS
 from assay.web.phrases import Moment, moment
 from assay.web.rendering import render
 from assay.web.verdict import Tone
@@ -150,6 +151,7 @@ def _line(each: ArchivedOut, *, now: datetime) -> ArchivedLine:
         learnings=each.learnings,
         findings=[
             f"{effect.metric} in {effect.arm}: {_interval(effect.lift, effect.low, effect.high)}"
+            f"{_read_by(effect.method)}"
             for effect in each.effects
         ],
     )
@@ -191,8 +193,15 @@ def _forest_line(each: PastEffectOut) -> Line:
         low=each.low,
         high=each.high,
         known=each.shrunk,
-        numbers=_interval(each.lift, each.low, each.high),
+        numbers=f"{_interval(each.lift, each.low, each.high)}{_read_by(each.method)}",
     )
+
+
+def _read_by(method: str | None) -> str:
+    """How the interval is to be read, where that is not the usual one look."""
+    if method == "fixed":
+        return ""
+    return ", one plain test" if method is None else f", {METHODS[method]}"
 
 
 def _interval(middle: float | None, low: float | None, high: float | None) -> str:

@@ -92,12 +92,14 @@ class Differing:
     """All of it.
 
     Attributes:
+        uncut: Dimensions that no unit has, a sentence each.
         undecided: What cannot be said of which, in words.
         shared: Other experiments that had the same units, in words.
         problem: Why novelty and interactions were not looked for.
     """
 
     segments: Sequence[SegmentTable]
+    uncut: Sequence[str]
     novelty: Sequence[NoveltyLine]
     interactions: Sequence[InteractionLine]
     undecided: Sequence[str]
@@ -114,6 +116,7 @@ def differing(document: Document, labels: Mapping[str, str]) -> Differing:
     metrics = {metric.metric: metric for metric in document.metrics}
     return Differing(
         segments=[_segments(each, metrics[each.metric], labels) for each in document.heterogeneity],
+        uncut=document.uncut,
         novelty=[
             _novelty(each, metrics[each.metric], labels) for each in document.novelty if each.problem is None
         ],

@@ -26,7 +26,7 @@ METHODS = {
     "group_sequential": "repeated interval of a group-sequential design",
     "always_valid": "confidence sequence",
     "bayesian": "posterior of a normal prior",
-    "cluster_cr2": "by cluster (CR2)",
+    "cluster_cr2": "errors robust to clusters (CR2)",
     "cuped_per_arm": "CUPED",
     "cuped_ratio_per_arm": "CUPED for ratios",
     "post_stratified": "post-stratification",
@@ -177,12 +177,13 @@ def _comparison(
     scale = figures.scale_of(metric.kind)
     claim = comparison.claim
     shown, lift = claimed_difference(comparison), claimed_lift(comparison)
+    is_early = claim is not None and claim.finding is Finding.EARLY
     return ComparisonLine(
         arm=arm,
         label=f"{arm} against {control}",
         difference=_interval(shown, scale),
         lift=_interval(lift, PERCENT),
-        fieller=_interval(comparison.lift_fieller, PERCENT),
+        fieller=_interval(lift if is_early else comparison.lift_fieller, PERCENT),
         p_value=figures.p_value(claimed_p_value(comparison)),
         verdict=verdict_of(comparison, metric, arm=arm, control=control),
         warning=disagreement(shown, lift),

@@ -1,6 +1,6 @@
 """What was said, decided and reported about an experiment, as its page shows it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -58,14 +58,15 @@ async def record_of(
         ReportLine(str(each.id), each.title, moment(each.made_at, now=now), each.approved_at is not None)
         for each in made
     ]
-    return Record(experiment.learnings, [_line(entry, now=now) for entry in entries], shown)
+    labels = {arm.key: arm.name or arm.key for arm in experiment.arms}
+    return Record(experiment.learnings, [_line(entry, labels, now=now) for entry in entries], shown)
 
 
-def _line(entry: EntryOut, *, now: datetime) -> EntryLine:
+def _line(entry: EntryOut, labels: Mapping[str, str], *, now: datetime) -> EntryLine:
     what = WORDS.get(entry.kind, entry.kind.replace("_", " ").capitalize())
     if (decision := entry.body.get("decision")) is not None:
         arm = entry.body.get("arm")
-        what += f": {str(decision).replace('_', ' ')}" + (f" {arm}" if arm else "")
+        what += f": {str(decision).replace('_', ' ')}" + (f" {labels.get(arm, arm)}" if arm else "")
     elif (outcome := entry.body.get("outcome")) is not None:
         what += f": {str(outcome).replace('_', ' ').lower()}"
     return EntryLine(what, entry.actor, moment(entry.at, now=now), entry.note)

@@ -19,6 +19,7 @@ from assay.jobs import service as jobs
 from assay.metrics import service as metrics
 from assay.web.experiment_page import Sharing, experiment_page, link_line, reported
 from assay.web.rendering import render
+from assay.web.under import part_of
 
 SHOWN_LINKS = 50
 
@@ -74,7 +75,10 @@ async def report_page(
         now=now,
     )
     sharing = await _sharing(tx, project, experiment, report, role=role, now=now, link=link)
-    shown = replace(page, report=reported(frozen.report, sharing, now=now))
+    holdout = None
+    if kept is not None and kept.holdout is not None and kept.beside is not None:
+        holdout = part_of(kept.holdout, kept.beside, now=now)
+    shown = replace(page, report=reported(frozen.report, sharing, now=now), holdout=holdout)
     return render(request, "experiment.html", page=shown)
 
 

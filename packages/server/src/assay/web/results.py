@@ -128,12 +128,12 @@ def finished(
         level=level,
         arms=_arms(document, labels),
         units=sum(arm.units for arm in document.arms),
-        split=_split(document),
+        split=_split(document, labels),
         decisions=_decisions(document, labels),
         alarms=document.alarms,
         reading=_reading(document.read),
         excluded=_excluded(document.excluded),
-        assignment=_assignment(document),
+        assignment=_assignment(document, labels),
         plot=_plot(cards, level),
         metrics=cards,
         outdated=[] if document.exploration else _outdated(document, experiment, metrics),
@@ -194,15 +194,15 @@ def _reading(read: Read | None) -> str:
     return READINGS["fixed" if read is None else read.method]
 
 
-def _split(document: Document) -> Split:
+def _split(document: Document, labels: Mapping[str, str]) -> Split:
     ratio, diagnosis = document.sample_ratio, document.diagnosis
     causes = [] if diagnosis is None else [cause.sentence for cause in diagnosis.causes[:MOST_CAUSES]]
-    ringing = [] if diagnosis is None else [_ringing(each) for each in diagnosis.segments]
+    ringing = [] if diagnosis is None else [_ringing(each, labels) for each in diagnosis.segments]
     return _judged_split(ratio, figures.p_value(split_p_value(document)), causes, ringing)
 
 
-def _ringing(segment: RingingSegment) -> str:
-    units = ", ".join(f"{arm} {count:,}" for arm, count in segment.units.items())
+def _ringing(segment: RingingSegment, labels: Mapping[str, str]) -> str:
+    units = ", ".join(f"{labels.get(arm, arm)} {count:,}" for arm, count in segment.units.items())
     p_value = figures.p_value(segment.p_value).text
     return f"{segment.dimension} = {segment.value}: {units} (p = {p_value}, corrected, valid at all looks)"
 
@@ -223,17 +223,19 @@ def _judged_split(
     return Split(ratio.suspicious, sentence, p_value, causes, segments)
 
 
-def _assignment(document: Document) -> list[str]:
+def _assignment(document: Document, labels: Mapping[str, str]) -> list[str]:
     balanced, clusters = document.rerandomised, document.clusters
     return [
-        *([] if clusters is None else [_clusters(clusters), *clusters.notes]),
+        *([] if clusters is None else [_clusters(clusters, labels), *clusters.notes]),
         *([] if document.bandit is None else document.bandit.notes),
         *([] if balanced is None else [balanced.sentence]),
     ]
 
 
-def _clusters(clusters: Clusters) -> str:
-    counts = ", ".join(f"{arm} {count:,}" for arm, count in clusters.counts.items())
+def _clusters(clusters: Clusters, labels: Mapping[str, str]) -> str:
+    counts = ", ".join(f"{labels.get(arm, arm)} {count:,}" for arm, count in clusters.counts.items())
+    if clusters.window_minutes is not None:
+        return f"Seen in each arm ({clusters.assigned}): {counts}. The split is tested on their windows."
     return f"Assigned as a whole, by arm ({clusters.assigned}): {counts}. The split is tested on these."
 
 

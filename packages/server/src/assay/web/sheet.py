@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from assay.analysis.document import Document
 from assay.analysis.errors import NoSubject
+from assay.analysis.holdout_schemas import UnderOut
 from assay.analysis.schemas import FrozenReportOut, ResultOut, Subject
 from assay.experiments.plan import Plan
 from assay.experiments.schemas import ExperimentOut
@@ -16,6 +17,7 @@ from assay.web.metric_card import ComparisonLine, MetricCard
 from assay.web.phrases import counted, utc
 from assay.web.planned_card import METHODS
 from assay.web.results import Results, finished
+from assay.web.under import effects_of, outcome_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,17 @@ class MetricLine:
 
 
 @dataclass(frozen=True, slots=True)
+class UnderRow:
+    """An experiment under a holdout."""
+
+    experiment: str
+    outcome: str
+    began: str
+    ended: str
+    effects: str
+
+
+@dataclass(frozen=True, slots=True)
 class Fact:
     """How the sheet came to be: a name and a value."""
 
@@ -72,6 +85,8 @@ class Sheet:
     Attributes:
         is_approved: Whether somebody has put a name to it.
         ticks: Of the scale that all intervals share.
+        under: What had run under a holdout when it was reported.
+        beside: What else to know of a holdout, as sentences.
         problems: Metrics without a result, and words that the drawn lift does not bear, as sentences.
     """
 
@@ -93,6 +108,8 @@ class Sheet:
     control: str
     ticks: Sequence[Tick]
     metrics: Sequence[MetricLine]
+    under: Sequence[UnderRow]
+    beside: Sequence[str]
     problems: Sequence[str]
     facts: Sequence[Fact]
     made: str
@@ -133,6 +150,8 @@ def sheet(frozen: FrozenReportOut) -> Sheet:
         control=labels[document.control],
         ticks=[] if results.plot is None else results.plot.ticks,
         metrics=list(_lines(results, document)),
+        under=[] if subject.beside is None else [_under(each) for each in subject.beside.experiments],
+        beside=list(_beside(subject)),
         problems=[*_problems(document), *_warnings(results.metrics)],
         facts=list(_facts(frozen, experiment, results)),
         made=utc(report.made_at),
@@ -147,6 +166,23 @@ def _subject(frozen: FrozenReportOut) -> Subject:
             value=str(frozen.report.id),
         )
     return frozen.subject
+
+
+def _under(each: UnderOut) -> UnderRow:
+    return UnderRow(
+        experiment=each.name,
+        outcome=outcome_of(each),
+        began=utc(each.started_at),
+        ended="running" if each.ended_at is None else utc(each.ended_at),
+        effects="; ".join(effects_of(each)) or "no result",
+    )
+
+
+def _beside(subject: Subject) -> Iterator[str]:
+    if subject.beside is not None:
+        yield from (f"{each.metric}: {each.sentence}" for each in subject.beside.sums)
+    if subject.holdout is not None:
+        yield from subject.holdout.notes
 
 
 def _status(frozen: FrozenReportOut) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from assay.analysis import holdouts
-from assay.analysis.holdout_schemas import UnderOut
+from assay.analysis.holdout_schemas import BesideOut, HoldoutReadingOut, UnderOut
 from assay.core.database import ReadSession
 from assay.experiments.holdouts import FromHoldout
 from assay.experiments.schemas import ExperimentOut
@@ -49,7 +49,11 @@ async def holdout_part(
     if not isinstance(experiment.assignments, FromHoldout):
         return None
     reading = await holdouts.reading_out(tx, project, experiment)
-    beside = await holdouts.beside(tx, project, experiment)
+    return part_of(reading, await holdouts.beside(tx, project, experiment), now=now)
+
+
+def part_of(reading: HoldoutReadingOut, beside: BesideOut, *, now: datetime) -> HoldoutPart:
+    """The same of what is known already, of now or of a report's day."""
     return HoldoutPart(
         key=reading.holdout,
         share=percent(reading.share),
@@ -62,12 +66,22 @@ async def holdout_part(
 
 
 def _line(each: UnderOut, *, now: datetime) -> UnderLine:
-    outcome = (each.outcome or each.state).replace("_", " ").lower()
     return UnderLine(
         key=each.key,
         name=each.name,
-        outcome=outcome if each.shipped is None else f"{outcome}: {each.shipped}",
+        outcome=outcome_of(each),
         began=moment(each.started_at, now=now),
         ended=None if each.ended_at is None else moment(each.ended_at, now=now),
-        effects=[f"{one.metric} {percent(one.lift)} in {one.arm}" for one in each.effects],
+        effects=effects_of(each),
     )
+
+
+def outcome_of(each: UnderOut) -> str:
+    """How an experiment under a holdout ended, or where it stood."""
+    outcome = (each.outcome or each.state).replace("_", " ").lower()
+    return outcome if each.shipped is None else f"{outcome}: {each.shipped}"
+
+
+def effects_of(each: UnderOut) -> list[str]:
+    """What it found by itself."""
+    return [f"{one.metric} {percent(one.lift)} in {one.arm}" for one in each.effects]

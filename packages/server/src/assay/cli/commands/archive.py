@@ -36,7 +36,7 @@ def archive(place: Place, query: Mapping[str, str | None], *, output: Format) ->
         print_json(json.dumps(found, indent=2))
         return
     rows = [row for each in found["items"] for row in _rows(each)]
-    out.print(table("", ["experiment", "outcome", "metric", "arm", "lift", "finding"], rows))
+    out.print(table("", ["experiment", "outcome", "metric", "arm", "lift", "read by", "finding"], rows))
     (_summary if metric is None else _metric)(found["together"])
 
 
@@ -58,9 +58,17 @@ def day_of(text: str | None) -> str | None:
 def _rows(each: Mapping[str, Any]) -> list[list[str]]:
     outcome = (each["outcome"] or "observed").replace("_", " ").lower()
     if not each["effects"]:
-        return [[each["key"], outcome, "", "", "", "no result"]]
+        return [[each["key"], outcome, "", "", "", "", "no result"]]
     return [
-        [each["key"], outcome, effect["metric"], effect["arm"], _lift(effect), _word(effect["finding"])]
+        [
+            each["key"],
+            outcome,
+            effect["metric"],
+            effect["arm"],
+            _lift(effect),
+            _method(effect),
+            _word(effect["finding"]),
+        ]
         for effect in each["effects"]
     ]
 
@@ -76,10 +84,17 @@ def _summary(found: Mapping[str, Any]) -> None:
 
 def _metric(found: Mapping[str, Any]) -> None:
     rows = [
-        [each["experiment"], each["arm"], _lift(each), percent(each["shrunk"]), _word(each["finding"])]
+        [
+            each["experiment"],
+            each["arm"],
+            _lift(each),
+            _method(each),
+            percent(each["shrunk"]),
+            _word(each["finding"]),
+        ]
         for each in found["effects"]
     ]
-    columns = ["experiment", "arm", "lift", "shrunken", "finding"]
+    columns = ["experiment", "arm", "lift", "read by", "shrunken", "finding"]
     out.print(table(f"{found['metric']}: win rate {_rate(found['win_rate'])}", columns, rows))
     out.print(Text(found["sentence"]))
     if found["prior"] is not None:
@@ -88,6 +103,10 @@ def _metric(found: Mapping[str, Any]) -> None:
 
 def _lift(effect: Mapping[str, Any]) -> str:
     return f"{percent(effect['lift'])} [{percent(effect['low'])}, {percent(effect['high'])}]"
+
+
+def _method(effect: Mapping[str, Any]) -> str:
+    return "one plain test" if effect["method"] is None else _word(effect["method"])
 
 
 def _pooled(each: Mapping[str, Any]) -> str:
@@ -107,5 +126,5 @@ def _prior(found: Mapping[str, Any] | None) -> str:
     return "" if found is None else f"{percent(found['mean'])} ± {percent(found['standard_deviation'])}"
 
 
-def _word(finding: str) -> str:
-    return finding.replace("_", " ")
+def _word(term: str) -> str:
+    return term.replace("_", " ")

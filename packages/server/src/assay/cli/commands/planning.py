@@ -32,8 +32,7 @@ def power(subject: Subject, units_per_day: float | None, *, output: Format) -> N
         for need in found["needs"]
     ]
     columns = ["metric", "role", "mean ± sd", "from", "effect", "units", "days", "detectable"]
-    pace = found["units_per_day"]
-    out.print(table(f"Units a day: {number(pace)}", columns, rows))
+    out.print(table(_pace(found), columns, rows))
     out.print(Text(found["sentence"]))
 
 
@@ -53,10 +52,17 @@ def recommend(subject: Subject, body: Mapping[str, Any], *, output: Format) -> N
         ]
         for each in found["options"]
     ]
-    out.print(table("", ["method", "units at most", "days at most", "days if it works", "price"], rows))
+    out.print(
+        table(_pace(found), ["method", "units at most", "days at most", "days if it works", "price"], rows)
+    )
     out.print(Text(found["sentence"]))
     for each in found["priors"]:
         out.print(Text(each["sentence"]))
+
+
+def _pace(found: Mapping[str, Any]) -> str:
+    source = found["units_per_day_source"]
+    return f"Units a day: {number(found['units_per_day'])}" + ("" if source is None else f" ({source})")
 
 
 def _count(value: int | None) -> str:

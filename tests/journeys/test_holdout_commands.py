@@ -1,0 +1,131 @@
+"""Holdouts as something to analyse, by the command line, against a running Assay."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from journey_support import RunningAssay, data_folder, running_assay
+from support_commands import assay
+
+NAME = "holdout:production:quarter"
+UNITS = 400
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningAssay]:
+    """An Assay with a metric, and the holdout `idle` that keeps nobody out of anything."""
+    folder = tmp_path_factory.mktemp("definitions")
+    metric = {"key": "orders", "name": "Orders", "definition": {"kind": "proportion", "event": "order"}}
+    with data_folder() as data, running_assay(data) as served:
+        told(served, "metric", "create", written(folder, metric))
+        told(served, "flag", "holdout", "set", "idle", "--file", written(folder, a_holdout()))
+        yield served
+
+
+@pytest.fixture
+def quarter(running: RunningAssay, tmp_path: Path) -> Iterator[RunningAssay]:
+    """The same with the holdout `quarter`, under which units were exposed and ordered."""
+    told(running, "flag", "holdout", "set", "quarter", "--file", written(tmp_path, a_holdout("shorter")))
+    began = datetime.now(UTC)
+    sent = httpx2.post(f"{running.url}/api/v1/events", json=list(events(began)))
+    assert sent.json()["rejected"] == 0
+    yield running
+    assay("holdout", "release", "quarter", settings={"ASSAY_URL": running.url})
+    told(running, "flag", "holdout", "delete", "quarter")
+
+
+def a_holdout(*experiments: str) -> dict[str, Any]:
+    return {"range": {"low": 0, "high": 5_000}, "experiments": list(experiments)}
+
+
+def written(folder: Path, definition: dict[str, Any]) -> Path:
+    file = folder / f"{len(list(folder.iterdir()))}.json"
+    file.write_text(json.dumps(definition), encoding="utf-8")
+    return file
+
+
+def events(began: datetime) -> Iterator[dict[str, Any]]:
+    """Of those who are open twice as many order."""
+    for number in range(UNITS):
+        unit, arm = f"{began:%H%M%S%f}{number}", ("held_out", "open")[number % 2]
+        yield {"kind": "exposure", "experiment": NAME, "variant": arm, "unit": unit, "at": began.isoformat()}
+        if number % (4 if arm == "held_out" else 2) in {0, 1}:
+            at = (began + timedelta(milliseconds=1)).isoformat()
+            yield {"kind": "event", "name": "order", "unit": unit, "at": at}
+
+
+def holdout(running: RunningAssay, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return assay("holdout", *arguments, settings={"ASSAY_URL": running.url})
+
+
+def told(running: RunningAssay, *arguments: str | Path) -> str:
+    done = assay(*arguments, settings={"ASSAY_URL": running.url})
+    done.check_returncode()
+    return done.stdout
+
+
+def test_a_holdout_is_read_by_metrics_and_remembers_how(quarter: RunningAssay) -> None:
+    unread = holdout(quarter, "results", "quarter")
+    table = holdout(quarter, "results", "quarter", "--metric", "orders")
+    again = holdout(quarter, "results", "quarter", "--latest", "--format", "json")
+
+    assert (unread.returncode, unread.stdout) == (1, "")
+    assert "nobody has said by which metrics holdout 'quarter' is read" in unread.stderr
+    assert "assay holdout results quarter --metric METRIC" in unread.stderr
+    assert table.returncode == 0, table.stderr
+    assert "Held out (control)" in table.stdout
+    assert "Under this holdout" in table.stdout
+    found = json.loads(again.stdout)
+    assert found["holdout"]["reading"]["metrics"] == ["orders"]
+    assert sum(arm["units"] for arm in found["document"]["arms"]) == UNITS
+    assert found["document"]["metrics"][0]["comparisons"][0]["claim"]["method"] == "always_valid"
+
+
+def test_a_release_lets_everybody_in_and_ends_the_analysis(quarter: RunningAssay) -> None:
+    holdout(quarter, "results", "quarter", "--metric", "orders")
+
+    released = holdout(quarter, "release", "quarter", "--note", "the quarter is over")
+    again = holdout(quarter, "release", "quarter")
+    after = holdout(quarter, "results", "quarter", "--format", "json")
+    served = json.loads(told(quarter, "flag", "holdout", "get", "quarter", "--format", "json"))
+
+    assert released.stderr.startswith("quarter is released in production")
+    assert again.returncode == 1
+    assert again.stderr == "Error: 'production' serves this of holdout 'quarter' already\n"
+    assert served["published"]["document"]["experiments"] == []
+    assert served["published"]["note"] == "the quarter is over"
+    reading = json.loads(after.stdout)["holdout"]
+    assert reading["ended_at"] is not None
+    assert reading["notes"][0].startswith("Released on ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("results", "none"), "Error: 'production' has no holdout 'none'"),
+        (
+            ("results", "idle", "--metric", "orders"),
+            "Error: holdout 'idle' keeps its units out of nothing yet",
+        ),
+        (("results", "idle", "--metric", "sales"), "Error: project 'default' has no metric 'sales'"),
+        (("results", "idle", "--fixed"), "Error: say with --metric by what the holdout is read"),
+        (("results", "idle", "--latest", "--metric", "orders"), "Error: --latest shows what there is"),
+        (
+            ("results", "idle", "--metric", "orders", "--fixed"),
+            "Error: body: one look at the end needs an end",
+        ),
+        (("release", "none"), "Error: 'production' has no holdout 'none'"),
+    ],
+)
+def test_a_mistake_is_one_sentence(running: RunningAssay, arguments: tuple[str, ...], sentence: str) -> None:
+    done = holdout(running, *arguments)
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(sentence)
+    assert "Traceback" not in done.stderr
