@@ -13,7 +13,6 @@ import pytest
 from journey_support import RunningAssay, data_folder, running_assay
 from support_commands import assay
 
-NAME = "holdout:production:quarter"
 UNITS = 400
 
 
@@ -28,18 +27,6 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningAssay]:
         yield served
 
 
-@pytest.fixture
-def quarter(running: RunningAssay, tmp_path: Path) -> Iterator[RunningAssay]:
-    """The same with the holdout `quarter`, under which units were exposed and ordered."""
-    told(running, "flag", "holdout", "set", "quarter", "--file", written(tmp_path, a_holdout("shorter")))
-    began = datetime.now(UTC)
-    sent = httpx2.post(f"{running.url}/api/v1/events", json=list(events(began)))
-    assert sent.json()["rejected"] == 0
-    yield running
-    assay("holdout", "release", "quarter", settings={"ASSAY_URL": running.url})
-    told(running, "flag", "holdout", "delete", "quarter")
-
-
 def a_holdout(*experiments: str) -> dict[str, Any]:
     return {"range": {"low": 0, "high": 5_000}, "experiments": list(experiments)}
 
@@ -50,11 +37,19 @@ def written(folder: Path, definition: dict[str, Any]) -> Path:
     return file
 
 
-def events(began: datetime) -> Iterator[dict[str, Any]]:
+def opened(running: RunningAssay, folder: Path, key: str) -> None:
+    """Makes a holdout, under which units are exposed and order."""
+    told(running, "flag", "holdout", "set", key, "--file", written(folder, a_holdout("shorter")))
+    sent = httpx2.post(f"{running.url}/api/v1/events", json=list(events(key, datetime.now(UTC))))
+    assert sent.json()["rejected"] == 0
+
+
+def events(key: str, began: datetime) -> Iterator[dict[str, Any]]:
     """Of those who are open twice as many order."""
+    exposure = {"kind": "exposure", "experiment": f"holdout:production:{key}", "at": began.isoformat()}
     for number in range(UNITS):
-        unit, arm = f"{began:%H%M%S%f}{number}", ("held_out", "open")[number % 2]
-        yield {"kind": "exposure", "experiment": NAME, "variant": arm, "unit": unit, "at": began.isoformat()}
+        unit, arm = f"{key}{number}", ("held_out", "open")[number % 2]
+        yield exposure | {"variant": arm, "unit": unit}
         if number % (4 if arm == "held_out" else 2) in {0, 1}:
             at = (began + timedelta(milliseconds=1)).isoformat()
             yield {"kind": "event", "name": "order", "unit": unit, "at": at}
@@ -70,14 +65,16 @@ def told(running: RunningAssay, *arguments: str | Path) -> str:
     return done.stdout
 
 
-def test_a_holdout_is_read_by_metrics_and_remembers_how(quarter: RunningAssay) -> None:
-    unread = holdout(quarter, "results", "quarter")
-    table = holdout(quarter, "results", "quarter", "--metric", "orders")
-    again = holdout(quarter, "results", "quarter", "--latest", "--format", "json")
+def test_a_holdout_is_read_by_metrics_and_remembers_how(running: RunningAssay, tmp_path: Path) -> None:
+    opened(running, tmp_path, "spring")
+
+    unread = holdout(running, "results", "spring")
+    table = holdout(running, "results", "spring", "--metric", "orders")
+    again = holdout(running, "results", "spring", "--latest", "--format", "json")
 
     assert (unread.returncode, unread.stdout) == (1, "")
-    assert "nobody has said by which metrics holdout 'quarter' is read" in unread.stderr
-    assert "assay holdout results quarter --metric METRIC" in unread.stderr
+    assert "nobody has said by which metrics holdout 'spring' is read" in unread.stderr
+    assert "assay holdout results spring --metric METRIC" in unread.stderr
     assert table.returncode == 0, table.stderr
     assert "Held out (control)" in table.stdout
     assert "Under this holdout" in table.stdout
@@ -87,19 +84,20 @@ def test_a_holdout_is_read_by_metrics_and_remembers_how(quarter: RunningAssay) -
     assert found["document"]["metrics"][0]["comparisons"][0]["claim"]["method"] == "always_valid"
 
 
-def test_a_release_lets_everybody_in_and_ends_the_analysis(quarter: RunningAssay) -> None:
-    holdout(quarter, "results", "quarter", "--metric", "orders")
+def test_a_release_lets_everybody_in_and_ends_the_analysis(running: RunningAssay, tmp_path: Path) -> None:
+    opened(running, tmp_path, "summer")
+    holdout(running, "results", "summer", "--metric", "orders")
 
-    released = holdout(quarter, "release", "quarter", "--note", "the quarter is over")
-    again = holdout(quarter, "release", "quarter")
-    after = holdout(quarter, "results", "quarter", "--format", "json")
-    served = json.loads(told(quarter, "flag", "holdout", "get", "quarter", "--format", "json"))
+    released = holdout(running, "release", "summer", "--note", "the summer is over")
+    again = holdout(running, "release", "summer")
+    after = holdout(running, "results", "summer", "--format", "json")
+    served = json.loads(told(running, "flag", "holdout", "get", "summer", "--format", "json"))
 
-    assert released.stderr.startswith("quarter is released in production")
+    assert released.stderr.startswith("summer is released in production")
     assert again.returncode == 1
-    assert again.stderr == "Error: 'production' serves this of holdout 'quarter' already\n"
+    assert again.stderr == "Error: 'production' serves this of holdout 'summer' already\n"
     assert served["published"]["document"]["experiments"] == []
-    assert served["published"]["note"] == "the quarter is over"
+    assert served["published"]["note"] == "the summer is over"
     reading = json.loads(after.stdout)["holdout"]
     assert reading["ended_at"] is not None
     assert reading["notes"][0].startswith("Released on ")
