@@ -5,6 +5,7 @@ servers. The forked process does the rest as from a shell: with its arguments, f
 signals and exit code. `tests/journeys/test_readme.py` starts the command itself.
 """
 
+import gc
 import multiprocessing
 import os
 import subprocess
@@ -77,6 +78,8 @@ def own_environment() -> dict[str, str]:
 def _run(words: list[str], folder: Path | None, environment: dict[str, str], out: Path, err: Path) -> None:
     from assay.__main__ import run  # noqa: PLC0415 — where it runs it is loaded already
 
+    # What was loaded stays; looking through it would copy all of its memory.
+    gc.freeze()
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder or Path.cwd())
