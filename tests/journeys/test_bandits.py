@@ -26,8 +26,8 @@ AT_MOST_SECONDS = 60
 
 
 @pytest.fixture(scope="module")
-def world() -> Iterator[World]:
-    with running_world({"ASSAY_RESULTS_REFRESH_SECONDS": "0"}) as world:
+def world(database_url: str) -> Iterator[World]:
+    with running_world(database_url, {"ASSAY_RESULTS_REFRESH_SECONDS": "0"}) as world:
         yield world
 
 

@@ -19,7 +19,7 @@ from assay.main import build_app
 from assay.projects import service as projects
 from lake_support import Lake, emptied
 from support_app import borrowed, serving
-from support_postgres import fresh_database, run_directory, shared_test_server
+from support_postgres import fresh_database, server_of_run
 
 
 @pytest.fixture(scope="session")
@@ -34,9 +34,8 @@ def _plain_logs() -> None:
 
 @pytest.fixture(scope="session")
 def server_url(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A PostgreSQL: the one of ASSAY_TEST_DATABASE_URL, else the wheel's."""
-    given = os.environ.get("ASSAY_TEST_DATABASE_URL")
-    return given or shared_test_server(run_directory(tmp_path_factory) / "postgres")
+    """A PostgreSQL for all tests of a run."""
+    return server_of_run(tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
