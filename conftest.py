@@ -5,6 +5,8 @@ import gc
 import pytest
 from hypothesis import settings
 
+STARTING_PROCESSES = {"journeys", "reliability", "cli"}
+
 # A busy machine is not a slow law: pytest's own timeout bounds a test as a whole.
 settings.register_profile("assay", deadline=None)
 settings.load_profile("assay")
@@ -12,11 +14,11 @@ settings.load_profile("assay")
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Puts journeys first: they take longest, and what is begun last is waited for.
+    """Puts first what starts processes: it takes longest, and what is begun last is waited for.
 
-    Side by side they also stay with one worker, which starts each module's server once.
+    Side by side these tests also stay with one worker, which alone loads what such processes are forked from.
     """
-    items.sort(key=lambda item: not {"journeys", "reliability"} & set(item.path.parts))
+    items.sort(key=lambda item: not STARTING_PROCESSES & set(item.path.parts))
 
 
 def pytest_collection_finish() -> None:
