@@ -4,15 +4,15 @@ import argparse
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
-
-from drawing import layers_drawing
 
 from assay.analysis.document import SCHEMA_VERSION, Document
 from assay.core.config import Settings, default_data_directory
 from assay.main import build_app
+from drawing import layers_drawing
 
 ROOT = Path(__file__).parent.parent
 NOTE = "<!-- Written by `task docs:reference` from the code. -->\n\n"
@@ -110,20 +110,26 @@ PAGES: Mapping[str, Callable[[], str]] = {
 }
 
 
+@cache
+def pages() -> Mapping[str, str]:
+    """Every page by its name; written once, for describing the API takes seconds."""
+    return {name: page() for name, page in PAGES.items()}
+
+
 def stale_pages(root: Path) -> list[str]:
     """The pages under `root` that do not say what the code says."""
     return [
         name
-        for name, page in PAGES.items()
-        if not (root / name).is_file() or (root / name).read_text(encoding="utf-8") != page()
+        for name, page in pages().items()
+        if not (root / name).is_file() or (root / name).read_text(encoding="utf-8") != page
     ]
 
 
 def write_pages(root: Path) -> None:
     """Writes all pages under `root`."""
-    for name, page in PAGES.items():
+    for name, page in pages().items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(page(), encoding="utf-8")
+        (root / name).write_text(page, encoding="utf-8")
 
 
 def _field(name: str, schema: dict[str, Any]) -> str:
@@ -220,12 +226,12 @@ def _schema_name(content: dict[str, Any]) -> str:
     return f"`{schema.get('title', schema['type'])}`" if schema else ""
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Writes the pages, or with `--check` names those that are stale."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="change nothing; fail when a page is stale")
     parser.add_argument("--root", type=Path, default=ROOT, help="the folder the pages stand in")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     if not options.check:
         write_pages(options.root)
         return 0

@@ -6,15 +6,13 @@ import json
 import math
 import os
 import re
-import signal
 import socket
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,7 +20,7 @@ import numpy as np
 
 import support_commands
 from assay.cli.client import connected
-from support_commands import assay, own_environment
+from support_commands import assay, begun
 
 CONTROL, TREATMENT = "gate_30", "gate_40"
 COLUMNS = ("userid", "version", "sum_gamerounds", "retention_1", "retention_7")
@@ -41,20 +39,28 @@ SUPPORT_PATH = os.pathsep.join(
 
 @dataclass(frozen=True, slots=True)
 class RunningAssay:
-    """An `assay up` in a process group of its own."""
+    """An `assay up` in a process of its own."""
 
     url: str
-    process: subprocess.Popen[bytes]
+    process: BaseProcess
+
+    @property
+    def pid(self) -> int:
+        """The process's number."""
+        assert self.process.pid is not None
+        return self.process.pid
 
     def kill(self) -> None:
         """Ends the process as a power cut would; its PostgreSQL lives on until somebody finds it."""
         self.process.kill()
-        self.process.wait()
+        self.process.join()
 
     def stop(self) -> int:
         """Asks it to end and waits; the exit code."""
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout=60)
+        self.process.terminate()
+        self.process.join(60)
+        assert self.process.exitcode is not None, "Assay does not end"
+        return self.process.exitcode
 
 
 @contextmanager
@@ -74,20 +80,19 @@ def running_assay(
     try:
         yield running
     finally:
-        if running.process.poll() is None:
+        if running.process.is_alive():
             running.stop()
 
 
 def start_assay(data: Path, *, port: int = 0, settings: Mapping[str, str] | None = None) -> RunningAssay:
     """Starts `assay up` and waits until it answers."""
     log = data.parent / f"assay-{time.monotonic_ns()}.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "assay", "up", "--data", str(data), "--port", str(port)],
-            stderr=output,
-            env=own_environment() | {"COLUMNS": "400", "ASSAY_LOG_LEVEL": "warning"} | dict(settings or {}),
-            cwd=data.parent,
-        )
+    log.touch()
+    process = begun(
+        "up", "--data", data, "--port", str(port),
+        folder=data.parent, settings={"ASSAY_LOG_LEVEL": "warning"} | dict(settings or {}),
+        out=Path(os.devnull), err=log,
+    )  # fmt: skip
     return RunningAssay(_announced_url(process, log), process)
 
 
@@ -195,14 +200,14 @@ def _did(unit: str, name: str, *, value: float | None) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _announced_url(process: subprocess.Popen[bytes], log: Path) -> str:
+def _announced_url(process: BaseProcess, log: Path) -> str:
     deadline = time.monotonic() + START_WITHIN_SECONDS
-    while time.monotonic() < deadline and process.poll() is None:
+    while time.monotonic() < deadline and process.is_alive():
         if found := re.search(r"answers at (http://\S+)", log.read_text(encoding="utf-8")):
             return found[1]
         time.sleep(0.02)
     process.kill()
-    process.wait()
+    process.join()
     raise AssertionError("Assay did not start:\n" + log.read_text(encoding="utf-8"))
 
 

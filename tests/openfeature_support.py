@@ -8,7 +8,6 @@ from typing import Any
 
 import httpx2
 
-from assay.core.embedded import start
 from assay_engine.parsing import FORMAT
 from journey_support import data_folder, running_assay
 
@@ -36,11 +35,10 @@ class Pair:
 
 
 @contextmanager
-def pair(*, second_rate: str) -> Generator[Pair]:
-    """Two processes of Assay on a database of their own, all ended with the block."""
+def pair(database_url: str, *, second_rate: str) -> Generator[Pair]:
+    """Two processes of Assay on one database, ended with the block."""
     with ExitStack() as stack:
-        postgres = stack.enter_context(start(_folder(stack), durable=False, note="a journey"))
-        common = {"ASSAY_DATABASE_URL": postgres.url, "ASSAY_WORKER_ENABLED": "false"}
+        common = {"ASSAY_DATABASE_URL": database_url, "ASSAY_WORKER_ENABLED": "false"}
         slow = common | {"ASSAY_DELIVERY_RATE_PER_SECOND": second_rate}
         first = stack.enter_context(running_assay(_folder(stack), settings=common))
         second = stack.enter_context(running_assay(_folder(stack), settings=slow))

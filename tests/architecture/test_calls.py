@@ -1,6 +1,7 @@
 """What only one place may call: commits, sessions, the clock."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,7 @@ def files_that_call(names: set[str], folder: Path) -> set[str]:
     }
 
 
+@cache
 def calls(source: str) -> set[str]:
     """The last names of everything the source calls."""
     called = [node.func for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]

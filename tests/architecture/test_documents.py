@@ -2,8 +2,6 @@
 
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +9,7 @@ import pytest
 import yaml
 from typer.main import get_command
 
+import generate
 from assay.cli import app
 from assay.core.config import Settings
 
@@ -18,17 +17,20 @@ ROOT = Path(__file__).parents[2]
 PAGES = sorted(path for pattern in ("*.md", "docs/**/*.md", "packages/*/*.md") for path in ROOT.glob(pattern))
 
 
-def test_reference_pages_say_what_the_code_says() -> None:
-    assert generate("--check") == ""
+def test_reference_pages_say_what_the_code_says(capsys: pytest.CaptureFixture[str]) -> None:
+    assert generate.main(["--check"]) == 0
+    assert capsys.readouterr().out == ""
 
 
-def test_stale_pages_are_named(tmp_path: Path) -> None:
+def test_stale_pages_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shutil.copytree(ROOT / "docs", tmp_path / "docs")
     with (tmp_path / "docs/layers.svg").open("a") as page:
         page.write("<!-- drawn by hand -->")
 
-    stale = [line.partition(" ")[0] for line in generate("--check", "--root", str(tmp_path)).splitlines()]
+    code = generate.main(["--check", "--root", str(tmp_path)])
+    stale = [line.partition(" ")[0] for line in capsys.readouterr().out.splitlines()]
 
+    assert code == 1
     assert stale == [".env.example", "docs/layers.svg"]
 
 
@@ -92,15 +94,6 @@ def test_a_decision_says_its_number_and_its_four_parts() -> None:
         assert text.startswith(f"# {path.name[:4]} ")
         for part in ("Context", "Decision", "Consequences", "Alternatives"):
             assert re.search(rf"^(\*\*{part}\.\*\*|## {part}$)", text, re.MULTILINE), (path.name, part)
-
-
-def generate(*arguments: str) -> str:
-    """What the generator prints."""
-    command = [sys.executable, str(ROOT / "docs/generate.py"), *arguments]
-    finished = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert finished.stderr == ""
-    assert finished.returncode == bool(finished.stdout)
-    return finished.stdout
 
 
 def links(text: str) -> list[str]:

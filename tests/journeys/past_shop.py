@@ -11,7 +11,6 @@ import httpx2
 import psycopg
 
 from assay.core.database import libpq_url
-from assay.core.embedded import start
 from assay_engine import CompiledRuleset, compile_ruleset
 from journey_support import data_folder, running_assay
 
@@ -73,12 +72,11 @@ class World:
 
 
 @contextmanager
-def running_world(settings: Mapping[str, str] | None = None) -> Generator[World]:
+def running_world(database_url: str, settings: Mapping[str, str] | None = None) -> Generator[World]:
     """A world of its own, whose two weeks are over in two hours: no look but the last is the planned end."""
     with (
         data_folder() as data,
-        start(data.parent / "postgres", durable=False, note="a journey") as postgres,
-        running_assay(data, settings={**(settings or {}), "ASSAY_DATABASE_URL": postgres.url}) as assay,
+        running_assay(data, settings={**(settings or {}), "ASSAY_DATABASE_URL": database_url}) as assay,
         httpx2.Client(base_url=assay.url, timeout=30) as http,
     ):
-        yield World(http, postgres.url, datetime.now(UTC) - timedelta(days=DAYS, hours=-2))
+        yield World(http, database_url, datetime.now(UTC) - timedelta(days=DAYS, hours=-2))

@@ -1,9 +1,6 @@
 """Other ways of assignment, from plan to result over HTTP: whole clusters, and switchbacks."""
 
 import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -14,6 +11,7 @@ from typing import Any
 import httpx2
 import pytest
 
+import support_commands
 from assay_engine import CompiledRuleset, Context, compile_ruleset, evaluate
 from journey_support import RunningAssay, data_folder, running_assay
 
@@ -30,11 +28,9 @@ EFFECT = 4.0
 
 
 @pytest.fixture(scope="module")
-def running() -> Iterator[RunningAssay]:
-    with (
-        data_folder() as data,
-        running_assay(data, settings={"ASSAY_EVALUATION_FLUSH_SECONDS": "0.2"}) as assay,
-    ):
+def running(database_url: str) -> Iterator[RunningAssay]:
+    settings = {"ASSAY_DATABASE_URL": database_url, "ASSAY_EVALUATION_FLUSH_SECONDS": "0.2"}
+    with data_folder() as data, running_assay(data, settings=settings) as assay:
         yield assay
 
 
@@ -219,24 +215,9 @@ def test_a_salt_is_searched_for_put_into_the_plan_and_told_in_the_result(
     file = tmp_path / "shops.csv"
     file.write_text("\n".join(["shop,sales,region", *rows]), encoding="utf-8")
 
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "assay",
-            "experiment",
-            "salt",
-            "shops",
-            file,
-            "--unit",
-            "shop",
-            "--share",
-            "0.05",
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=os.environ | {"ASSAY_URL": running.url, "COLUMNS": "400", "NO_COLOR": "1"},
+    options = ("--unit", "shop", "--share", "0.05")
+    done = support_commands.assay(
+        "experiment", "salt", "shops", file, *options, settings={"ASSAY_URL": running.url}
     )
 
     assert done.returncode == 0, done.stderr

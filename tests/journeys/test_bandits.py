@@ -5,8 +5,6 @@ due to now.
 """
 
 import json
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -15,6 +13,7 @@ from typing import Any
 
 import pytest
 
+import support_commands
 from assay_engine import CompiledRuleset, Context, evaluate
 
 from .past_shop import DAYS, PROJECT, World, running_world
@@ -27,8 +26,8 @@ AT_MOST_SECONDS = 60
 
 
 @pytest.fixture(scope="module")
-def world() -> Iterator[World]:
-    with running_world({"ASSAY_RESULTS_REFRESH_SECONDS": "0"}) as world:
+def world(database_url: str) -> Iterator[World]:
+    with running_world(database_url, {"ASSAY_RESULTS_REFRESH_SECONDS": "0"}) as world:
         yield world
 
 
@@ -154,11 +153,9 @@ def served(world: World, unit: str, attributes: Mapping[str, Any]) -> str:
 
 def printed(world: World, *options: str) -> str:
     """What the command line says of the weights."""
-    command = [sys.executable, "-m", "assay", "experiment", "weights", KEY]
-    place = ["--url", str(world.http.base_url), *options]
-    done = subprocess.run([*command, *place], capture_output=True, check=False)
-    assert done.returncode == 0, done.stderr.decode()
-    return done.stdout.decode()
+    done = support_commands.assay("experiment", "weights", KEY, "--url", str(world.http.base_url), *options)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def share_of_new(ruleset: CompiledRuleset) -> float:

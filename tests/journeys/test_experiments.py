@@ -43,11 +43,9 @@ PLAN: dict[str, Any] = {
 
 
 @pytest.fixture(scope="module")
-def running() -> Iterator[RunningAssay]:
-    with (
-        data_folder() as data,
-        running_assay(data, settings={"ASSAY_EVALUATION_FLUSH_SECONDS": "0.2"}) as assay,
-    ):
+def running(database_url: str) -> Iterator[RunningAssay]:
+    settings = {"ASSAY_DATABASE_URL": database_url, "ASSAY_EVALUATION_FLUSH_SECONDS": "0.2"}
+    with data_folder() as data, running_assay(data, settings=settings) as assay:
         yield assay
 
 

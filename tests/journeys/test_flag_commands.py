@@ -27,8 +27,9 @@ FLAG = {
 
 
 @pytest.fixture(scope="module")
-def running() -> Iterator[RunningAssay]:
-    with data_folder() as data, running_assay(data, settings={"ASSAY_WORKER_ENABLED": "false"}) as served:
+def running(database_url: str) -> Iterator[RunningAssay]:
+    settings = {"ASSAY_DATABASE_URL": database_url, "ASSAY_WORKER_ENABLED": "false"}
+    with data_folder() as data, running_assay(data, settings=settings) as served:
         yield served
 
 

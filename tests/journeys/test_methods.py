@@ -29,8 +29,8 @@ LOOKS = {"fixed": 2, "group_sequential": 4, "always_valid": 3, "bayesian": 2}
 
 
 @pytest.fixture(scope="module")
-def world() -> Iterator[World]:
-    with running_world() as world:
+def world(database_url: str) -> Iterator[World]:
+    with running_world(database_url) as world:
         furnish(world)
         yield world
 

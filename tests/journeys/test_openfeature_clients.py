@@ -38,9 +38,9 @@ TYPES: dict[str, Any] = {
 
 
 @pytest.fixture(scope="module")
-def assay() -> Generator[Pair]:
+def assay(database_url: str) -> Generator[Pair]:
     # One request, and the next after twenty seconds.
-    with pair(second_rate="0.05") as running:
+    with pair(database_url, second_rate="0.05") as running:
         running.publish(flags())
         yield running
 

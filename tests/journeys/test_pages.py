@@ -30,10 +30,11 @@ def browser() -> Generator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def url(browser: Browser) -> Generator[str]:
+def url(browser: Browser, database_url: str) -> Generator[str]:
     """A running Assay with a simulated shop in it, nothing computed yet."""
     del browser  # Without one nothing needs to be started.
-    with data_folder() as data, running_assay(data) as assay:
+    settings = {"ASSAY_DATABASE_URL": database_url}
+    with data_folder() as data, running_assay(data, settings=settings) as assay:
         open_shop(assay.url)
         yield assay.url
 

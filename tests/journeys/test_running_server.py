@@ -25,7 +25,7 @@ def assay() -> Iterator[RunningAssay]:
 
 
 def _resident_bytes(assay: RunningAssay) -> int:
-    return psutil.Process(assay.process.pid).memory_info().rss
+    return psutil.Process(assay.pid).memory_info().rss
 
 
 def _connect(assay: RunningAssay) -> socket.socket:
@@ -71,14 +71,14 @@ def test_a_second_start_on_the_same_data_says_who_holds_it() -> None:
         second = support_commands.assay("up", "--data", data, "--port", "0")
 
     assert second.returncode == 1
-    assert str(first.process.pid) in second.stderr
+    assert str(first.pid) in second.stderr
     assert first.url in second.stderr
 
 
 def test_sigterm_finishes_what_is_under_way_and_leaves_nothing_running() -> None:
     with data_folder() as data:
         assay = start_assay(data)
-        database = next(c for c in psutil.Process(assay.process.pid).children() if c.name() == "postgres")
+        database = next(c for c in psutil.Process(assay.pid).children() if c.name() == "postgres")
         answers: list[int] = []
         sending = threading.Thread(target=lambda: answers.append(_send_slowly(assay)))
         sending.start()

@@ -17,9 +17,10 @@ NOT_CHECKED = "positive_data_acceptance"
     "seconds", [15, pytest.param(300, marks=[pytest.mark.slow, pytest.mark.timeout(500)])]
 )
 def test_no_request_makes_the_api_fail_or_answer_outside_its_description(
-    seconds: int, tmp_path: Path
+    seconds: int, tmp_path: Path, database_url: str
 ) -> None:
-    with data_folder() as data, running_assay(data) as assay:
+    settings = {"ASSAY_DATABASE_URL": database_url}
+    with data_folder() as data, running_assay(data, settings=settings) as assay:
         done = subprocess.run(
             [
                 Path(sys.executable).with_name("st"), "run", f"{assay.url}/openapi.json",

@@ -176,8 +176,9 @@ class Cluster:
             assert self.sender.wait(timeout=300) == 0
 
     def stop(self) -> None:
-        for process in (self.sender, self.worker, self.server.process):
+        for process in (self.sender, self.worker):
             _kill(process)
+        self.server.kill()
 
     def _environment(self) -> dict[str, str]:
         return own_environment() | dict(self.settings) | {"PYTHONPATH": SUPPORT_PATH}

@@ -101,7 +101,7 @@ def _kill_one(
 
 
 def _postmaster_of(assay: RunningAssay) -> psutil.Process:
-    children = psutil.Process(assay.process.pid).children()
+    children = psutil.Process(assay.pid).children()
     return next(child for child in children if child.name() == "postgres")
 
 

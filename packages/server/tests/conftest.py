@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx2
 import pytest
 from fastapi import FastAPI
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from assay import migrations
@@ -19,7 +19,7 @@ from assay.main import build_app
 from assay.projects import service as projects
 from lake_support import Lake, emptied
 from support_app import borrowed, serving
-from support_postgres import fresh_database, run_directory, shared_test_server
+from support_postgres import fresh_database, server_of_run
 
 
 @pytest.fixture(scope="session")
@@ -34,9 +34,8 @@ def _plain_logs() -> None:
 
 @pytest.fixture(scope="session")
 def server_url(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A PostgreSQL: the one of ASSAY_TEST_DATABASE_URL, else the wheel's."""
-    given = os.environ.get("ASSAY_TEST_DATABASE_URL")
-    return given or shared_test_server(run_directory(tmp_path_factory) / "postgres")
+    """A PostgreSQL for all tests of a run."""
+    return server_of_run(tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
@@ -58,19 +57,22 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
     return Settings.model_validate(values)
 
 
+@pytest.fixture(scope="session")
+def empty_engine(empty_database_url: str) -> AsyncEngine:
+    """One engine for all tests, for it knows their statements by then; its connections are of each test."""
+    arguments = connection_arguments("assay")
+    return create_async_engine(sqlalchemy_url(empty_database_url), poolclass=NullPool, connect_args=arguments)
+
+
 @pytest.fixture
-async def database(empty_database_url: str) -> AsyncIterator[Database]:
+async def database(empty_engine: AsyncEngine) -> AsyncIterator[Database]:
     """The database inside one transaction that is rolled back after the test."""
-    engine = create_async_engine(
-        sqlalchemy_url(empty_database_url), poolclass=NullPool, connect_args=connection_arguments("assay")
-    )
-    async with engine.connect() as connection:
+    async with empty_engine.connect() as connection:
         transaction = await connection.begin()
         database = Database(connection)
         await database.write(projects.ensure_default)
         yield database
         await transaction.rollback()
-    await engine.dispose()
 
 
 @pytest.fixture

@@ -32,6 +32,12 @@ def shared_test_server(directory: Path) -> str:
         return _url_of_running(directory) or _url_of_started(directory)
 
 
+def server_of_run(factory: pytest.TempPathFactory) -> str:
+    """The URL of the tests' PostgreSQL: the one of ASSAY_TEST_DATABASE_URL, else the wheel's."""
+    given = os.environ.get("ASSAY_TEST_DATABASE_URL")
+    return given or shared_test_server(run_directory(factory) / "postgres")
+
+
 def run_directory(factory: pytest.TempPathFactory) -> Path:
     """The temporary directory that all workers of one test run have in common."""
     own = factory.getbasetemp()

@@ -7,8 +7,6 @@ from threading import Lock
 from typing import assert_never
 
 from assay import __version__
-from assay.analysis.record import canonical
-from assay.analysis.report_notebook import bundle_of, notebook_of
 from assay.analysis.schemas import FrozenReportOut, RecordOut
 from assay.web.sheet import sheet
 from assay.web.sheet_page import page_of
@@ -48,6 +46,8 @@ _MEDIA_TYPES = {
 
 def digest_of(frozen: FrozenReportOut, form: Form) -> str:
     """What decides the bytes of a file, as a hash."""
+    from assay.analysis.record import canonical  # noqa: PLC0415 — what computes is slow to load, and not needed to start
+
     parts = [__version__, form.value, frozen.model_dump(mode="json")]
     return hashlib.sha256(canonical(parts)).hexdigest()
 
@@ -67,6 +67,8 @@ def written(frozen: FrozenReportOut, record: RecordOut | None, form: Form) -> by
 
 
 def _made(frozen: FrozenReportOut, record: RecordOut | None, form: Form) -> bytes:
+    from assay.analysis.report_notebook import bundle_of, notebook_of  # noqa: PLC0415 — as above
+
     match form:
         case Form.HTML:
             return page_of(sheet(frozen)).encode()
