@@ -1,5 +1,6 @@
 """Filters, windows and days as expressions over rows of events."""
 
+from collections.abc import Sequence
 from typing import assert_never
 
 import ibis
@@ -56,9 +57,7 @@ def _holds(events: Table, condition: Filter, *, dialect: str) -> Value:
             equal = _known(_equals(text, number, condition.value))
             return equal if condition.operator == "equals" else _there(text, number) & ~equal
         case Membership():
-            member = _known(_equals(text, number, condition.values[0]))
-            for value in condition.values[1:]:
-                member |= _known(_equals(text, number, value))
+            member = _is_one_of(text, number, condition.values)
             return member if condition.operator == "in" else _there(text, number) & ~member
         case Wording():
             return _known(_worded(property_text(events, condition.property, dialect=dialect), condition))
@@ -98,6 +97,14 @@ def _equals(text: Value | None, number: Value, value: bool | float | str) -> Val
     if isinstance(value, str):
         return ibis.literal(False) if text is None else text == value
     return number == value
+
+
+def _is_one_of(text: Value | None, number: Value, values: Sequence[float | str]) -> Value:
+    # A list for each type, not a chain of comparisons: Ibis walks into a chain's every link.
+    words = [value for value in values if isinstance(value, str)]
+    figures = [value for value in values if not isinstance(value, str)]
+    of_number = _known(number.isin(figures)) if figures else ibis.literal(False)
+    return of_number if text is None or not words else of_number | _known(text.isin(words))
 
 
 def _worded(text: Value, condition: Wording) -> Value:
