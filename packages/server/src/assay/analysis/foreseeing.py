@@ -58,15 +58,8 @@ async def baselines(
     if not measurable:
         return {}
     place = await projects.get_environment(tx, project, environment)
-    facts = partial(
-        events.facts,
-        settings,
-        url_of(tx),
-        environment_id=place.id,
-        experiment="",
-        names=await _all_names(tx, project, measurable),
-        since=now - LOOKED_BACK,
-    )
+    names = await _all_names(tx, project, measurable)
+    facts = partial(_recent(settings, url_of(tx), now), environment_id=place.id, names=names)
     return await anyio.to_thread.run_sync(_measured, facts, measurable)
 
 
@@ -79,18 +72,15 @@ async def traffic(
     """
     place = await projects.get_environment(tx, project, environment)
     running, _ = await experiments.listing(tx, project, cursor=None, limit=MAX_LIMIT)
-    facts = partial(
-        events.facts,
-        settings,
-        url_of(tx),
-        environment_id=place.id,
-        experiment="",
-        names=await _all_names(tx, project, ()),
-        beside=[each.key for each in running if each.assignments.environment == environment],
-        since=now - LOOKED_BACK,
-    )
+    beside = [each.key for each in running if each.assignments.environment == environment]
+    names = await _all_names(tx, project, ())
+    facts = partial(_recent(settings, url_of(tx), now), environment_id=place.id, names=names, beside=beside)
     found = await anyio.to_thread.run_sync(_counted, facts)
     return None if found.per_day is None else Pace(found.per_day, TRAFFIC)
+
+
+def _recent(settings: Settings, url: str, now: datetime) -> "Callable[..., AbstractContextManager[Facts]]":
+    return partial(events.facts, settings, url, experiment="", since=now - LOOKED_BACK)
 
 
 async def _all_names(tx: ReadSession, project: str, wanted: Sequence[MetricOut]) -> list[str]:
