@@ -74,18 +74,18 @@ def made(http: httpx2.Client, key: str, **plan: Any) -> None:
 
 def start(http: httpx2.Client, key: str) -> dict[str, Any]:
     """Starts, and waits until what was published is served."""
-    before = served(http)
     answer = http.post(f"{PROJECT}/experiments/{key}/start", json={}, headers={"If-Match": "*"})
     assert answer.status_code == 200, answer.text
+    published = http.get(f"{PROJECT}/environments/production").json()["revision"]
     deadline = time.monotonic() + 30
-    while served(http) == before:
+    while served(http) < published:
         assert time.monotonic() < deadline
     return answer.json()
 
 
-def served(http: httpx2.Client) -> str:
-    """What names the ruleset that is served; asked for nobody, so that nobody is exposed."""
-    return http.post("/ofrep/v1/evaluate/flags", json={"context": {}}).headers["etag"]
+def served(http: httpx2.Client) -> int:
+    """The revision that is served; asked for nobody, so that nobody is exposed."""
+    return int(http.post("/ofrep/v1/evaluate/flags", json={"context": {}}).json()["metadata"]["version"])
 
 
 def sent(http: httpx2.Client, events: Sequence[dict[str, Any]]) -> None:
