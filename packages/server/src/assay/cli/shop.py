@@ -85,7 +85,7 @@ def experiment() -> dict[str, Any]:
     return {
         "key": EXPERIMENT,
         "name": "Checkout in two steps",
-        "description": "A simulated shop. The diamonds mark the true effects it was made with.",
+        "description": "A simulated shop, its past week sent at once. Diamonds mark its true effects.",
         "arms": [{"key": CONTROL, "name": "One page"}, {"key": TREATMENT, "name": "Two steps"}],
         "control": CONTROL,
         "metrics": [metric["key"] for metric in METRICS],
