@@ -197,6 +197,13 @@ async def test_the_archive_is_searched(client: httpx2.AsyncClient, database: Dat
     assert first["items"][0]["effects"][0]["finding"] == "better"
 
 
+@pytest.mark.parametrize("moment", ["0.5", "1700000000", "2026-01-31", "2026-01-31T08:00:00"])
+async def test_a_moment_is_a_date_with_its_offset(client: httpx2.AsyncClient, moment: str) -> None:
+    answer = await client.get(f"{ROOT}/archive", params={"until": moment})
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid")
+
+
 async def test_a_new_result_replaces_what_the_old_one_found(
     client: httpx2.AsyncClient, database: Database
 ) -> None:

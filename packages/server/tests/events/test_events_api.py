@@ -118,6 +118,7 @@ async def test_a_compressed_batch_is_a_batch(client: httpx2.AsyncClient) -> None
         ({"Content-Encoding": "gzip"}, b"[]", 422, "unreadable_encoding"),
         ({"Content-Encoding": "gzip"}, BOMB, 413, "http_413"),
         ({"Assay-Sent-At": "noon"}, b"[]", 422, "invalid"),
+        ({"Assay-Sent-At": "1700000000"}, b"[]", 422, "invalid"),
         ({"X-API-Key": "assay_server_unknown"}, b"[]", 401, "http_401"),
         ({}, b"[" * 500_000, 422, "unreadable_batch"),
     ],

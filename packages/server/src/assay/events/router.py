@@ -4,12 +4,12 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Response
-from pydantic import AwareDatetime
 
 from assay.core.clock import utc_now
 from assay.events import answering, decoding, wire
 from assay.events.reception import Receiving
 from assay.events.schemas import BatchOut
+from assay.shared.schema import Instant
 
 router = APIRouter(prefix="/events", tags=["events"])
 
@@ -27,7 +27,7 @@ _OPENAPI: dict[str, Any] = {
 async def send_events(
     receiving: Receiving,
     sent_at: Annotated[
-        AwareDatetime | None,
+        Instant | None,
         Header(alias="Assay-Sent-At", description="The sender's clock when it sent this, ISO 8601."),
     ] = None,
 ) -> Response:

@@ -1,8 +1,20 @@
 """Strict bases for what comes in over HTTP and what goes out."""
 
+import re
+from datetime import datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+)
+
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 class Incoming(BaseModel):
@@ -35,5 +47,17 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterVali
 Text = Annotated[str, StringConstraints(max_length=10_000), AfterValidator(without_nul)]
 """Free text."""
 
-Instant = Annotated[AwareDatetime, Field(strict=False)]
+
+def written_as_date(value: object) -> object:
+    """The value, if it is a moment or text that begins with a date.
+
+    Raises:
+        ValueError: It is anything else: a number would be read as seconds since 1970, or as milliseconds.
+    """
+    if isinstance(value, datetime) or (isinstance(value, str) and _DATE.match(value)):
+        return value
+    raise ValueError("must be a moment with its offset as in ISO 8601, such as 2026-01-31T08:00:00Z")
+
+
+Instant = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(written_as_date)]
 """A moment with its offset, ISO 8601."""
