@@ -70,7 +70,8 @@ def _alive_workers(page: int) -> int:
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{page}/json/", timeout=2) as answer:
             state: dict[str, Any] = json.load(answer)
-    except OSError:
+    except (OSError, json.JSONDecodeError):
+        # While it starts, another page may answer at the same address.
         return 0
     return sum(worker["state"] == "ALIVE" for worker in state["workers"])
 
